@@ -1,0 +1,1 @@
+"""What everything else is made of: names, references, digests, records, types, errors. No I/O."""

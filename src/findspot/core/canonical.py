@@ -1,0 +1,48 @@
+"""Canonical JSON: equal values give equal bytes, so their digests can be compared.
+
+Keys are sorted, there is no white space, text is UTF-8, and numbers are written as Python's
+`json` writes them (`1` and `1.0` differ on purpose: they are different values to a task).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TypeAlias
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+JsonObject: TypeAlias = "dict[str, Json]"
+
+_encoder = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=True, check_circular=True
+)
+
+
+def canonical_json(value: object) -> bytes:
+    """``value`` (None, bool, int, float, str, list, dict with text keys) as canonical bytes.
+
+    Raises TypeError for anything else. NaN and infinities are written as `json` writes them.
+
+    >>> canonical_json({"b": 1, "a": [True, None]})
+    b'{"a":[true,null],"b":1}'
+    """
+    return _encoder.encode(value).encode()
+
+
+def is_plain(value: object, *, depth: int = 64) -> bool:
+    """Whether ``value`` survives a JSON round trip exactly: type for type, key for key.
+
+    Tuples, NumPy scalars, subclasses of str and int, and mappings with keys other than text do not.
+    """
+    kind = type(value)
+    if value is None or kind in (bool, int, str):
+        return True
+    if kind is float:
+        return value == value
+    if depth == 0:
+        return False
+    if isinstance(value, list) and kind is list:
+        return all(is_plain(item, depth=depth - 1) for item in value)
+    if isinstance(value, Mapping) and kind is dict:
+        return all(type(k) is str and is_plain(v, depth=depth - 1) for k, v in value.items())
+    return False
