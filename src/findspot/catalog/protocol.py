@@ -155,7 +155,7 @@ class Catalog(Protocol):
         tag: str,
         version: int | None,
         *,
-        expected: int | None | _Any = ANY_VERSION,
+        expected: int | _Any | None = ANY_VERSION,
         owner: str = "",
     ) -> TagEvent:
         """Move a tag to a version's number (None: take it off), by compare-and-swap: `Conflict`

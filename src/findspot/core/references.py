@@ -78,7 +78,8 @@ def parse_reference(text: object) -> Reference:
         uid = uid.lower()
         if not is_uid(uid):
             raise InvalidReference(text, f"{uid!r} after '@' is no uid")
-    project = kind = None
+    project: str | None = None
+    kind: str | None = None
     if "://" in rest:
         if not rest.startswith(SCHEME):
             raise InvalidReference(text, f"its scheme is {rest.split('://', 1)[0]!r}, not 'store'")
@@ -99,10 +100,11 @@ def parse_reference(text: object) -> Reference:
         if not (iteration_text.isascii() and iteration_text.isdigit()):
             raise InvalidReference(text, f"the iteration {iteration_text!r} is no whole number")
         iteration = int(iteration_text)
-    if version is not None and is_uid(version.lower()):
-        if uid is not None and uid != version.lower():
+    named = None if version is None else version.lower()
+    if named is not None and is_uid(named):
+        if uid is not None and uid != named:
             raise InvalidReference(text, "it names two different uids")
-        version, uid = None, version.lower()
+        version, uid = None, named
     try:
         return Reference(
             key=check_key(rest),

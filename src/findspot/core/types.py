@@ -77,7 +77,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class MappingOf:
-    """A mapping from any keys of one type to values of one type (``{mapping: [string, number]}``)."""
+    """A mapping from keys of one type to values of one (``{mapping: [string, number]}``)."""
 
     key: Type
     value: Type

@@ -1,4 +1,4 @@
-"""The task graph: one model for both syntaxes (YAML and Python). Pure data, nothing is checked here.
+"""The task graph: one model for both syntaxes (YAML and Python). Pure data, unchecked.
 
 Places in a graph are written as JSON paths: ``$.graph.scale_step.args[0]``. `TaskGraph.locations`
 maps them to ``file:line``, so that every problem can say where it is.

@@ -69,7 +69,7 @@ class ArtifactHandler(Protocol):
     """
 
     name: ClassVar[str]
-    """What the version's record says it was saved with; never change it. Such as ``numpy.array``."""
+    """What a version's record says it was saved with, as ``numpy.array``; never change it."""
     types: ClassVar[Sequence[type | str]]
     """The classes it takes (and those below them), or their full dotted names, so that their
     library need not be imported to ask: ``("numpy.ndarray",)``."""
