@@ -1,0 +1,74 @@
+# Everything here works on a machine with Python 3.11 or later, pip and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+CODE := src tests benchmarks examples .ci/constraints.py
+WORKERS ?= 2
+DEMO := demo-output
+FINDSPOT := FINDSPOT_WORKSPACE=$(DEMO)/.findspot MPLBACKEND=Agg $(BIN)/findspot
+
+.PHONY: help demo test check lint docs bench constraints clean
+
+help:
+	@echo "make demo    run the tutorial in $(DEMO)/ and show the lineage of its figure"
+	@echo "make test    all checks and all tests (this is what CI runs)"
+	@echo "make check   the quick ones, in well under two minutes"
+	@echo "make lint    style, types and layers only"
+	@echo "make docs    build the documentation into site/"
+	@echo "make bench   measure Findspot beside its peers (BENCH='--quick' for a short run)"
+	@echo "make clean   remove what was built, and the virtual environment"
+
+# The stamp is renewed when the dependencies change, so that a pull never leaves a stale environment.
+$(STAMP): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Findspot needs Python 3.11 or later: make PYTHON=python3.12 ..."; rm -rf $(VENV); exit 1; }
+	$(PIP) install --quiet -c constraints.txt -e '.[all,dev]'
+	@touch $@
+
+demo: $(STAMP)
+	@rm -rf $(DEMO)
+	@mkdir -p $(DEMO)
+	@$(FINDSPOT) init $(DEMO)
+	$(FINDSPOT) run examples/tutorial/entrypoint_4.yaml --experiment experiment_2
+	$(FINDSPOT) run examples/tutorial/entrypoint_5.yaml --experiment experiment_3 \
+		-a artifact_input_array=samples:latest -p figure_title="Three ways to rescale"
+	$(FINDSPOT) lineage rescaled_figure
+	$(FINDSPOT) artifact download rescaled_figure --to $(DEMO)/figure
+	@echo
+	@echo "The figure:      $$(find $(DEMO)/figure -type f | head -n 1)"
+	@echo "The workspace:   $(DEMO)/.findspot; try, for example:"
+	@echo "  export FINDSPOT_WORKSPACE=$(DEMO)/.findspot"
+	@echo "  $(BIN)/findspot jobs"
+	@echo "  $(BIN)/findspot artifacts"
+	@echo "  $(BIN)/findspot artifact show samples"
+	@echo "  $(BIN)/findspot lineage samples --direction downstream"
+
+lint: $(STAMP)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/pytest -q -n $(WORKERS)
+
+check: $(STAMP)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/pytest -q -n $(WORKERS) -m "not slow"
+
+docs: $(STAMP)
+	$(BIN)/mkdocs build --strict --quiet
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks $(BENCH)
+
+constraints: $(STAMP)
+	$(BIN)/python .ci/constraints.py
+
+clean:
+	rm -rf $(VENV) $(DEMO) site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
