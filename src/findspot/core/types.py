@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-BuiltinName = Literal["string", "integer", "number", "boolean", "null", "any"]
+BuiltinName = Literal["string", "integer", "number", "boolean", "null", "any", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class Builtin:
-    """``string``, ``integer`` (a kind of number), ``number``, ``boolean``, ``null`` or ``any``."""
+    """``string``, ``integer`` (a kind of number), ``number``, ``boolean``, ``null``, ``any``, or
+    ``unknown`` (see `UNKNOWN`)."""
 
     name: BuiltinName
 
@@ -29,13 +30,13 @@ class Simple:
 
     Args:
         name: the name in the graph, or the full dotted name of a Python class.
-        parents: direct super-types.
+        parents: direct super-types; simple types, or builtin ones (``{is_a: number}``).
         python: the full dotted name of the Python class it stands for, where there is one
             (``numpy.ndarray``); a value's class must then be that class or below it.
     """
 
     name: str
-    parents: tuple[Simple, ...] = ()
+    parents: tuple[Simple | Builtin, ...] = ()
     python: str | None = None
 
     def __str__(self) -> str:
@@ -72,7 +73,7 @@ class Record:
         return self.name or f"mapping{{{inner}}}"
 
     def __hash__(self) -> int:
-        return hash((self.name, tuple(self.properties.items())))
+        return hash((self.name, frozenset(self.properties.items())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,4 +105,11 @@ NUMBER = Builtin("number")
 BOOLEAN = Builtin("boolean")
 NULL = Builtin("null")
 ANY = Builtin("any")
+UNKNOWN = Builtin("unknown")
+"""The type of what carries no annotation: fits everything and is fitted by everything, so that only
+the value itself can be tested. Not the same as ``any``, which fits nothing but ``any``."""
 BUILTINS: Mapping[str, Builtin] = {t.name: t for t in (STRING, INTEGER, NUMBER, BOOLEAN, NULL, ANY)}
+
+UNKNOWN = Builtin("unknown")
+"""The type of what was not annotated: nothing is known, so nothing is checked. It has no name in
+documents, and is not among `BUILTINS`."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from findspot.core.types import ANY, Type
+from findspot.core.types import ANY, UNKNOWN, Type
 
 DEFAULT_OUTPUT = "output"
 
@@ -38,7 +38,7 @@ class Opaque:
     """
 
     value: Any
-    type: Type = ANY
+    type: Type = UNKNOWN
 
 
 # Values of arguments are plain JSON values (None, bool, int, float, str, lists, tuples, dicts) in
@@ -57,7 +57,7 @@ class InputSpec:
     """
 
     name: str
-    type: Type = ANY
+    type: Type = UNKNOWN
     required: bool = True
     variadic: str = ""
     keyword_only: bool = False
@@ -68,7 +68,7 @@ class InputSpec:
 @dataclass(frozen=True, slots=True)
 class OutputSpec:
     name: str
-    type: Type = ANY
+    type: Type = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +118,7 @@ class Parameter:
     """An entrypoint's parameter. `required` where it has no default."""
 
     name: str
-    type: Type = ANY
+    type: Type = UNKNOWN
     default: Any = None
     required: bool = False
 
