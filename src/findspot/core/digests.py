@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import NewType
+from typing import BinaryIO, NewType
 
 from blake3 import blake3
 
@@ -41,6 +41,14 @@ def hash_bytes(data: bytes | bytearray | memoryview) -> Digest:
     size = data.nbytes if isinstance(data, memoryview) else len(data)
     threads = blake3.AUTO if size >= _MULTITHREADED_FROM else 1
     return Digest(f"{ALGORITHM}:{blake3(data, max_threads=threads).hexdigest()}")
+
+
+def hash_stream(source: BinaryIO, *, block: int = 4 << 20) -> Digest:
+    """The digest of everything that is left to read from ``source``; ``block`` bytes at a time."""
+    hasher = Hasher()
+    while data := source.read(block):
+        hasher.update(data)
+    return hasher.digest()
 
 
 def is_digest(text: str) -> bool:

@@ -84,3 +84,28 @@ def _check_part(part: str, value: object, role: str) -> None:
             "Cf",
         ):
             raise InvalidName(role, value, f"it holds {character!r}")
+
+
+def check_file_path(value: object, role: str = "file name") -> str:
+    """``value`` if it is a good relative path of a version's file: parts joined by ``/``.
+
+    File names come from people's folders, so more characters are allowed than in keys; what could
+    leave the folder (absolute paths, ``..``, NUL, backslashes) is not.
+
+    >>> check_file_path("images/0001 (copy).png")
+    'images/0001 (copy).png'
+    """
+    if not isinstance(value, str):
+        raise InvalidName(role, value, f"it is a {type(value).__name__}, not text")
+    if value.isalnum() and len(value) <= 255:
+        return value
+    if not value or len(value) > 4096:
+        raise InvalidName(role, value, f"it has {len(value)} characters, 1 to 4096 are allowed")
+    for part in value.split("/"):
+        if part in ("", ".", ".."):
+            raise InvalidName(role, value, f"{part!r} is not allowed as a part of a path")
+        if len(part.encode(errors="surrogateescape")) > 255:
+            raise InvalidName(role, value, "a part of it is longer than 255 bytes")
+    if "\0" in value or "\\" in value:
+        raise InvalidName(role, value, "it holds NUL or a backslash")
+    return value
