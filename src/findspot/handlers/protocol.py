@@ -46,6 +46,9 @@ class LoadFolder(Protocol):
     """The files of a saved version. Every byte that is read from it has been verified."""
 
     files: Sequence[FileEntry]
+    trusted: bool
+    """Whether the trust policy lets bytes of this version run code; handlers whose formats may ask
+    for that (skops, structures with pickled parts) raise `Untrusted` when it is False."""
 
     def open(self, name: str) -> AbstractContextManager[BinaryIO]: ...
 
