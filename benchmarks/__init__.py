@@ -1,0 +1,1 @@
+"""Findspot measured beside its peers, in one run on one machine: ``python -m benchmarks``."""

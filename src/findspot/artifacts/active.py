@@ -1,0 +1,27 @@
+"""Who is at work: what a running job tells the artifacts layer, so that lineage is complete.
+
+The engine sets it around a job and around each step. Saves then name their producer, and versions
+that code loads by itself are recorded as inputs.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Protocol
+
+from findspot.core.records import Producer, VersionRecord
+
+
+class Active(Protocol):
+    """A running job, or a step of one."""
+
+    project: str
+
+    def producer(self) -> Producer: ...
+
+    def read(self, record: VersionRecord) -> None:
+        """Take note that the version was read."""
+        ...
+
+
+ACTIVE: ContextVar[Active | None] = ContextVar("findspot_active", default=None)

@@ -1,0 +1,116 @@
+"""Whose bytes may run code when they are loaded. The policy lives outside the artifacts.
+
+Every version is sealed: a keyed BLAKE3 hash over its uid, digest and handler, under a secret that
+never leaves the workspace's folder. A version whose seal is right was made by this workspace,
+whatever its record says of its origin.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from hmac import compare_digest
+from pathlib import Path
+
+from blake3 import blake3
+
+from findspot.artifacts.location import storage_error, write_once
+from findspot.core.errors import FindspotError
+from findspot.core.records import VersionRecord
+
+
+class UntrustedVersion(FindspotError):
+    """Loading the version could run code, and nothing says that it may.
+
+    Args:
+        uri: the version.
+        handler: what it was saved with.
+        origin: id of the workspace that its record says made it.
+    """
+
+    exit_code = 7
+
+    def __init__(self, uri: str, handler: str, origin: str) -> None:
+        self.uri, self.handler, self.origin = uri, handler, origin
+        super().__init__(
+            f"It was saved with {handler!r}, which can run any code when it is loaded, and it was "
+            f"not made by this workspace (its record names workspace {origin or 'unknown'}).",
+            where=uri,
+            how="If you trust whoever made it: load_artifact(..., trust=True) for once, "
+            f"or `findspot artifact trust {uri}` for good.",
+        )
+
+
+class Trust:
+    """The trust policy of one workspace's folder.
+
+    Args:
+        folder: the workspace's folder; ``secret`` and ``trusted`` lie in it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._secret: bytes | None = None
+
+    def seal(self, uid: str, digest: str, handler: str) -> str:
+        """The seal of a version that this workspace makes now."""
+        if self._secret is None:
+            self._secret = self._read_secret() or self._make_secret()
+        return self._hash(self._secret, uid, digest, handler)
+
+    def is_own(self, record: VersionRecord) -> bool:
+        """Whether this workspace made the version: its seal is right."""
+        if self._secret is None:
+            self._secret = self._read_secret()
+            if self._secret is None:
+                return False
+        right = self._hash(self._secret, record.uid, record.digest, record.handler)
+        return compare_digest(right, record.seal)
+
+    def allows(self, record: VersionRecord) -> bool:
+        """Whether loading the version may run code."""
+        return self.is_own(record) or record.digest in self._trusted_digests()
+
+    def trust(self, record: VersionRecord) -> None:
+        """Trust the version's content from now on, in this workspace."""
+        if record.digest in self._trusted_digests():
+            return
+        try:
+            with (self._folder / "trusted").open("a", encoding="ascii") as sink:
+                sink.write(record.digest + "\n")
+        except OSError as error:
+            raise storage_error(error, str(self._folder)) from error
+
+    def _trusted_digests(self) -> frozenset[str]:
+        try:
+            return frozenset((self._folder / "trusted").read_text(encoding="ascii").split())
+        except FileNotFoundError:
+            return frozenset()
+
+    @staticmethod
+    def _hash(secret: bytes, uid: str, digest: str, handler: str) -> str:
+        return blake3(f"{uid}\0{digest}\0{handler}".encode(), key=secret).hexdigest()
+
+    def _read_secret(self) -> bytes | None:
+        try:
+            secret = (self._folder / "secret").read_bytes()
+        except FileNotFoundError:
+            return None
+        if len(secret) != 32:
+            raise FindspotError(
+                "The workspace's secret is damaged.",
+                where=os.fspath(self._folder / "secret"),
+                how="Restore it from a backup, or delete it: versions made before then count as "
+                "foreign.",
+            )
+        return secret
+
+    def _make_secret(self) -> bytes:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            write_once(self._folder / "secret", secrets.token_bytes(32), mode=0o600)
+        except OSError as error:
+            raise storage_error(error, os.fspath(self._folder)) from error
+        made = self._read_secret()
+        assert made is not None
+        return made

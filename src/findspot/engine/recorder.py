@@ -1,0 +1,134 @@
+"""What a job records, gathered and written a few times a second instead of step by step."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from types import TracebackType
+
+from findspot.catalog.protocol import Batch, Catalog, NewVersion
+from findspot.core.records import (
+    JobInput,
+    JobOutput,
+    JobUpdate,
+    LogLine,
+    MetricPoint,
+    StepRecord,
+)
+
+INTERVAL = 0.05
+"""Seconds: what happened is on disk at most so much later, whatever runs meanwhile."""
+
+
+class Recorder:
+    """A buffer in front of the catalog, emptied by a thread of its own.
+
+    Everything that was added before `flush` was called is recorded when it returns. What happened
+    in the last `INTERVAL` before a kill is lost, and is done again by a resume; nothing was
+    acknowledged before. Of a step only the newest state is written. A write that fails is
+    raised from the next `flush`, and nothing is dropped silently.
+
+    Any thread may add. Use it in a ``with`` block.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._batch = Batch()
+        self._steps: dict[tuple[str, str], StepRecord] = {}
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._wake = threading.Event()
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._error: BaseException | None = None
+
+    def step(self, record: StepRecord) -> None:
+        with self._lock:
+            self._steps[record.job, record.name] = record
+        self._stir()
+
+    def finished(
+        self, record: StepRecord, versions: list[NewVersion], *, cache: bool
+    ) -> None:
+        """A step that finished, the versions that it made, and whether they may be reused."""
+        with self._lock:
+            self._steps[record.job, record.name] = record
+            self._batch.versions.extend(versions)
+            if cache and record.key is not None:
+                self._batch.cache.append((record.key, record.job, record.name))
+        self._stir()
+
+    def metric(self, point: MetricPoint) -> None:
+        self._add(lambda batch: batch.metrics.append(point))
+
+    def line(self, line: LogLine) -> None:
+        self._add(lambda batch: batch.log.append(line))
+
+    def read(self, note: JobInput) -> None:
+        self._add(lambda batch: batch.inputs.append(note))
+
+    def output(self, output: JobOutput) -> None:
+        self._add(lambda batch: batch.outputs.append(output))
+
+    def version(self, version: NewVersion) -> None:
+        self._add(lambda batch: batch.versions.append(version))
+
+    def update(self, update: JobUpdate) -> None:
+        self._add(lambda batch: batch.updates.append(update))
+
+    def flush(self) -> None:
+        """Record everything now; raises what a write in the background raised."""
+        with self._writing:
+            with self._lock:
+                batch, self._batch = self._batch, Batch()
+                batch.steps.extend(self._steps.values())
+                self._steps = {}
+                self._wake.clear()
+            error, self._error = self._error, None
+            if error is not None:
+                raise error
+            if batch:
+                self._catalog.write(batch)
+
+    def close(self) -> None:
+        """Record the rest and stop the thread."""
+        self._closing.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+        self.flush()
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _add(self, change: Callable[[Batch], None]) -> None:
+        with self._lock:
+            change(self._batch)
+        self._stir()
+
+    def _stir(self) -> None:
+        if not self._wake.is_set():
+            self._wake.set()
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._run, name="findspot-recorder", daemon=True
+                )
+                self._thread.start()
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            self._wake.wait()
+            if self._closing.wait(INTERVAL):
+                return
+            try:
+                self.flush()
+            except BaseException as error:
+                self._error = error
