@@ -105,9 +105,6 @@ NUMBER = Builtin("number")
 BOOLEAN = Builtin("boolean")
 NULL = Builtin("null")
 ANY = Builtin("any")
-UNKNOWN = Builtin("unknown")
-"""The type of what carries no annotation: fits everything and is fitted by everything, so that only
-the value itself can be tested. Not the same as ``any``, which fits nothing but ``any``."""
 BUILTINS: Mapping[str, Builtin] = {t.name: t for t in (STRING, INTEGER, NUMBER, BOOLEAN, NULL, ANY)}
 
 UNKNOWN = Builtin("unknown")

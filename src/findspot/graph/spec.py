@@ -27,10 +27,10 @@ class Ref:
         return f"${self.name}" if self.output is None else f"${self.name}.{self.output}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Opaque:
     """A live Python value (an array, an estimator) or an artifact reference inside a graph that was
-    built in Python; it has no YAML form.
+    built in Python; it has no YAML form, and equals only itself.
 
     Args:
         value: the object itself.
