@@ -13,7 +13,7 @@ from rich.console import Console
 
 from benchmarks.machine import facts
 from benchmarks.measuring import QUICK, Scale, run
-from benchmarks.report import document, show, summary
+from benchmarks.report import document, missed, show, summary
 from benchmarks.workloads import WORKLOADS
 
 
@@ -25,6 +25,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--only", action="append", choices=names, metavar="NAME", help=f"of {', '.join(names)}"
     )
+    parser.add_argument("--strict", action="store_true", help="exit with 1 where a bar is missed")
     parser.add_argument("--peers-only", action="store_true", help="leave Findspot out")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
     parser.add_argument("--repeats", type=int, metavar="N", help="repetitions of each subject")
@@ -73,7 +74,7 @@ def main(given: list[str] | None = None) -> int:
     if options.json:
         content = document(results, scale, machine, full_size=full_size)
         options.json.write_text(json.dumps(content, indent=2) + "\n")
-    return 0
+    return 1 if options.strict and missed(results, full_size=full_size) else 0
 
 
 if __name__ == "__main__":

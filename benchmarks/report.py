@@ -78,17 +78,28 @@ def show(result: Result, console: Console, *, full_size: bool) -> None:
     console.print()
 
 
+def verdicts(results: Sequence[Result], *, full_size: bool) -> dict[str, bool]:
+    """For every bar that applies, ``workload: measure``, whether it is reached."""
+    return {
+        f"{result.workload.name}: {measure.name}": answer
+        for result in results
+        for measure in result.workload.measures
+        if (answer := verdict(result, measure, full_size=full_size)) is not None
+    }
+
+
+def missed(results: Sequence[Result], *, full_size: bool) -> list[str]:
+    """The bars that were not reached."""
+    answers = verdicts(results, full_size=full_size)
+    return [name for name, reached in answers.items() if not reached]
+
+
 def summary(results: Sequence[Result], *, full_size: bool) -> str:
     """How many bars were reached, and which were not."""
-    reached, missed = 0, []
-    for result in results:
-        for measure in result.workload.measures:
-            answer = verdict(result, measure, full_size=full_size)
-            reached += answer is True
-            if answer is False:
-                missed.append(f"{result.workload.name}: {measure.name}")
-    text = f"{reached} of {reached + len(missed)} bars reached"
-    return text + (f"; missed: {', '.join(missed)}" if missed else "")
+    count = len(verdicts(results, full_size=full_size))
+    short = missed(results, full_size=full_size)
+    text = f"{count - len(short)} of {count} bars reached"
+    return text + (f"; missed: {', '.join(short)}" if short else "")
 
 
 def document(

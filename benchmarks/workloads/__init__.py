@@ -1,0 +1,26 @@
+"""The workloads, in the order in which they are measured. The quick ones come first."""
+
+from __future__ import annotations
+
+from benchmarks.measuring import Workload
+from benchmarks.workloads import (
+    chain,
+    concurrent_saves,
+    fan_out,
+    large_array,
+    search,
+    small_artifacts,
+    startup,
+    wide_table,
+)
+
+WORKLOADS: tuple[Workload, ...] = (
+    startup.WORKLOAD,
+    chain.WORKLOAD,
+    fan_out.WORKLOAD,
+    small_artifacts.WORKLOAD,
+    concurrent_saves.WORKLOAD,
+    search.WORKLOAD,
+    large_array.WORKLOAD,
+    wide_table.WORKLOAD,
+)
