@@ -1,1 +1,69 @@
-"""TODO"""
+"""Bytes under their digests: deduplicated, verified, visible whole or not at all.
+
+`open_store` opens a store by its URL; `findspot.store.protocol` says what every store guarantees.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote, urlsplit
+
+if TYPE_CHECKING:
+    from findspot.store.protocol import BlobStore
+
+__all__ = ["open_store"]
+
+_KNOWN: Final = ("file:///<folder>", "memory://", "memory://<name>")
+
+
+def open_store(url: str, *, durable: bool = False) -> BlobStore:
+    """The blob store at ``url``. Nothing is made or changed on disk before the first write.
+
+    Args:
+        url: a folder's path (``~`` is your home) or ``file:///folder``: a `LocalBlobStore`;
+            ``memory://`` or ``memory://name``: a `MemoryBlobStore`, the same one for the same name
+            in this process.
+        durable: a local store also survives a power cut; see `LocalBlobStore`.
+
+    Raises:
+        UnknownStore: no store can be opened under ``url``; the error lists the known kinds.
+
+    >>> store = open_store("memory://example")
+    >>> digest = store.put(b"sherds").digest
+    >>> open_store("memory://example").read(digest)
+    b'sherds'
+    """
+    from findspot.store.errors import UnknownStore
+
+    scheme, found, rest = url.partition("://")
+    if not found:
+        return _local(url, url, durable)
+    if scheme == "memory":
+        from findspot.store.memory import shared_memory_store
+
+        return shared_memory_store(rest)
+    if scheme != "file":
+        raise UnknownStore(url, f"its scheme is {scheme[:40]!r}", _KNOWN)
+    parts = urlsplit(url)
+    if parts.netloc not in ("", "localhost"):
+        raise UnknownStore(url, f"{parts.netloc!r} is another machine", _KNOWN)
+    if parts.query or parts.fragment:
+        raise UnknownStore(url, "'?' and '#' in a folder's name are written %3F and %23", _KNOWN)
+    return _local(url, unquote(parts.path), durable)
+
+
+def _local(url: str, folder: str, durable: bool) -> BlobStore:
+    import os
+    from pathlib import Path
+
+    from findspot.store.errors import UnknownStore
+    from findspot.store.local import LocalBlobStore
+
+    if not folder:
+        raise UnknownStore(url, "it names no folder", _KNOWN)
+    if "\0" in folder:
+        raise UnknownStore(url, "a folder's name holds no NUL character", _KNOWN)
+    root = os.path.expanduser(folder)
+    if os.path.exists(root) and not os.path.isdir(root):
+        raise UnknownStore(url, "there is a file, not a folder", _KNOWN)
+    return LocalBlobStore(Path(root), durable=durable)

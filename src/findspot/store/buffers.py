@@ -30,6 +30,13 @@ def flat(data: bytes | bytearray | memoryview) -> memoryview:
     return memoryview(view.tobytes())
 
 
+def hash_buffer(view: memoryview) -> Digest:
+    """The digest of a flat buffer; with all cores where that is worth their start."""
+    hasher = Hasher(threads=CORES if view.nbytes >= LARGE else 1)
+    hasher.update(view)
+    return hasher.digest()
+
+
 def hash_open_file(fd: int) -> tuple[Digest, int]:
     """The digest and size of an open file from its first byte to its end, with all cores.
 

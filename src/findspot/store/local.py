@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import builtins
 import errno
 import io
 import os
 import re
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from findspot.core.digests import Digest, hash_bytes, parse_digest
+from findspot.core.digests import Digest, parse_digest
 from findspot.core.errors import BlobDamaged, BlobMissing
-from findspot.store.buffers import LARGE, flat, hash_open_file
-from findspot.store.errors import NotAFile, StoreUnreadable, write_failures
-from findspot.store.local_writer import IN_MEMORY, LocalBlobWriter, write_all
+from findspot.store.buffers import LARGE, flat, hash_buffer, hash_open_file
+from findspot.store.errors import StoreUnreadable, write_failures
+from findspot.store.local_writer import LocalBlobWriter, write_all
 from findspot.store.protocol import Blob, StoredBlob
+from findspot.store.sources import NOT_REGULAR, READ_FLAGS, kind_of, open_source
 from findspot.store.unfinished import Unfinished, UnfinishedFile, remove_tree
 from findspot.store.verified import VerifiedMarks, signature
 
@@ -29,9 +29,6 @@ ALWAYS_HASHED: Final = 1 << 20
 _COPY_CHUNK: Final = 16 << 20
 _SHARD = re.compile(r"[0-9a-f]{2}")
 _REST = re.compile(r"[0-9a-f]{62}")
-# What `link` says where a file system has no second names for files.
-_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
-_READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class LocalBlobStore:
@@ -67,9 +64,9 @@ class LocalBlobStore:
     # ----------------------------------------------------------------- writing
 
     def writer(self, *, size_hint: int | None = None) -> LocalBlobWriter:
-        """A writer of a new blob. ``size_hint`` (bytes) makes a large write faster; it may be wrong."""
+        """A writer of a new blob. ``size_hint`` (bytes) speeds a large write; it may be wrong."""
         return LocalBlobWriter(
-            self._unfinished, self._where, self._publish, self._put_small, size_hint
+            self._unfinished, self._where, self._publish, self._put_hashed, size_hint
         )
 
     def put(self, data: bytes | bytearray | memoryview) -> Blob:
@@ -84,20 +81,14 @@ class LocalBlobStore:
         b'sherds'
         """
         view = flat(data)
-        if view.nbytes < LARGE:
-            return self._put_small(view)
-        with write_failures(self._where):
-            if self._has_size(view.nbytes):
-                digest = hash_bytes(view)
-                if not self._is_whole(digest):
-                    self._write_hashed(view, digest)
-                return Blob(digest, view.nbytes)
+        if view.nbytes < LARGE or self._has_size(view.nbytes):
+            return self._put_hashed(view)
         with self.writer(size_hint=view.nbytes) as writer:
             writer.write(view)
             return writer.commit()
 
     def put_file(self, path: Path, *, move: bool = False) -> Blob:
-        """Store a file's bytes, in constant memory: the bytes that were read, whatever changes later.
+        """Store a file's bytes, in constant memory: those that were read, whatever changes later.
 
         Args:
             path: a regular file; `NotAFile` for links, folders, pipes and what cannot be read.
@@ -106,31 +97,29 @@ class LocalBlobStore:
                 the blob stored, or both.
         """
         path = Path(path)
-        with _source(path) as fd:
+        with open_source(path) as fd, write_failures(self._where):
             about = os.fstat(fd)
-            with write_failures(self._where):
-                blob = self._take(path, fd, about) if move else None
-                if blob is None:
-                    blob = self._copy(fd, about.st_size)
-                if move:
-                    with suppress(FileNotFoundError):
-                        os.unlink(path)
+            blob = self._take(path, fd, about) if move else None
+            if blob is None:
+                blob = self._copy(fd, about.st_size)
+            if move:
+                with suppress(FileNotFoundError):
+                    os.unlink(path)
         return blob
 
-    def _put_small(self, view: memoryview) -> Blob:
-        digest = hash_bytes(view)
+    def _put_hashed(self, view: memoryview) -> Blob:
+        """Hash first, and write only what is not stored."""
+        digest = hash_buffer(view)
         with write_failures(self._where):
-            if not self._is_whole(digest):
-                self._write_hashed(view, digest)
+            if not self._is_stored(digest):
+                file = self._unfinished.file()
+                try:
+                    write_all(file.fd, view, 0)
+                    self._place(file.path, file.fd, digest, view.nbytes)
+                    file.placed = True
+                finally:
+                    file.discard()
         return Blob(digest, view.nbytes)
-
-    def _write_hashed(self, view: memoryview, digest: Digest) -> None:
-        file = self._unfinished.file()
-        try:
-            write_all(file.fd, view, 0)
-            self._publish(file, digest, view.nbytes)
-        finally:
-            file.discard()
 
     def _take(self, path: Path, fd: int, before: os.stat_result) -> Blob | None:
         """The file itself as a blob; None where it must be copied."""
@@ -140,28 +129,22 @@ class LocalBlobStore:
         after = os.fstat(fd)
         if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
             return None
-        if self._is_whole(digest):
-            return Blob(digest, size)
-        os.fchmod(fd, after.st_mode & 0o444 | stat.S_IRUSR)
-        os.utime(fd)  # a listing shows when the blob was stored
-        try:
-            self._name(str(path), fd, digest)
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-            return None
-        with suppress(FileNotFoundError):
-            os.unlink(path)
-        self._record(fd, digest, size)
+        if not self._is_stored(digest):
+            os.fchmod(fd, 0o444)
+            os.utime(fd)  # a listing shows when the blob was stored
+            try:
+                self._place(str(path), fd, digest, size)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                return None
         return Blob(digest, size)
 
     def _copy(self, source: int, size: int) -> Blob:
         if size >= LARGE and self._has_size(size):
             digest, read = hash_open_file(source)
-            if self._is_whole(digest):
+            if self._is_stored(digest):
                 return Blob(digest, read)
-        if size >= LARGE and (blob := self._clone(source)) is not None:
-            return blob
         buffer = memoryview(bytearray(min(_COPY_CHUNK, size + 1)))
         offset = 0
         with self.writer(size_hint=size) as writer:
@@ -170,75 +153,79 @@ class LocalBlobStore:
                 offset += count
             return writer.commit()
 
-    def _clone(self, source: int) -> Blob | None:
-        """Share the file's blocks (Btrfs, XFS ...) and hash the clone; None where that cannot be."""
-        import fcntl
-
-        clone_request = 0x40049409  # FICLONE
-        file = self._unfinished.file()
-        try:
-            try:
-                fcntl.ioctl(file.fd, clone_request, source)
-            except OSError:
-                return None
-            digest, size = hash_open_file(file.fd)
-            return self._publish(file, digest, size)
-        finally:
-            file.discard()
-
     def _publish(self, file: UnfinishedFile, digest: Digest, size: int) -> Blob:
-        """Give a finished file its name, unless the blob is stored already."""
-        if self.durable:
-            os.fsync(file.fd)
-        try:
-            self._name(file.path, file.fd, digest)
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-            os.rename(file.path, self._blob_path(digest))
-        with suppress(FileNotFoundError):
-            os.unlink(file.path)
-        self._record(file.fd, digest, size)
+        """Give a finished file its place, unless the blob is stored already."""
+        if not self._is_stored(digest):
+            self._place(file.path, file.fd, digest, size)
+            file.placed = True
+        elif size >= LARGE:
+            self._note_size(size)
         return Blob(digest, size)
 
-    def _name(self, path: str, fd: int, digest: Digest) -> None:
-        """Link the file at ``path`` to its place. A whole blob there stays, a damaged one goes."""
-        target = self._blob_path(digest)
-        for attempt in range(100):
-            try:
-                os.link(path, target)
-                break
-            except FileNotFoundError:
-                if attempt or not os.path.lexists(path):
-                    raise
-                os.makedirs(os.path.dirname(target), exist_ok=True)
-            except FileExistsError:
-                if self._is_whole(digest):
-                    return
-                # Moved aside first: a folder cannot be replaced by a file in one step.
-                aside = self._unfinished.new_path()
-                with suppress(FileNotFoundError):
-                    os.rename(target, aside)
-                    _remove(aside)
-        else:
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
-        if self.durable:
-            _sync_folder(os.path.dirname(target))
-            _sync_folder(self._blobs)
+    def _place(self, path: str, fd: int, digest: Digest, size: int) -> None:
+        """Rename the finished file at ``path``, open as ``fd``, to its place in one step.
 
-    def _record(self, fd: int, digest: Digest, size: int) -> None:
-        """Note what the store now knows of a large blob that this process wrote."""
+        If another process was faster, its file is replaced by one of the same bytes; who has that
+        open or mapped keeps it.
+        """
+        target = self._blob_path(digest)
+        if self.durable:
+            os.fsync(fd)
+        try:
+            os.rename(path, target)
+        except (FileNotFoundError, IsADirectoryError):
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            self._remove_folder(target)
+            os.rename(path, target)
+        if self.durable:
+            self._sync_folders(target)
+        if size < ALWAYS_HASHED:
+            return
         about = os.fstat(fd)
-        if about.st_nlink and size >= ALWAYS_HASHED:
+        if about.st_nlink:
             self._verified.set(digest, signature(about))
         if size >= LARGE:
-            # Without the note, the same bytes are written a second time before they are dropped.
-            with suppress(OSError):
-                os.makedirs(self._sizes, exist_ok=True)
-                os.close(os.open(f"{self._sizes}{size}", os.O_CREAT | os.O_WRONLY, 0o666))
+            self._note_size(size)
+
+    def _is_stored(self, digest: Digest) -> bool:
+        """Whether the blob is there, whole and, where asked for, safe from a power cut."""
+        path = self._blob_path(digest)
+        if not os.path.lexists(path):
+            return False
+        try:
+            with self._opened(digest) as (fd, about):
+                self._ensure(digest, fd, about)
+                if self.durable:  # whoever wrote it may not have come so far, or not have cared
+                    os.fsync(fd)
+                    self._sync_folders(path)
+        except (BlobMissing, BlobDamaged):
+            return False
+        return True
+
+    def _sync_folders(self, path: str) -> None:
+        for folder in (os.path.dirname(path), self._blobs, self._where, self.root.parent):
+            fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+
+    def _remove_folder(self, path: str) -> None:
+        """Remove a folder that stands where a blob belongs, in one step for those who look."""
+        if os.path.isdir(path):
+            self._unfinished.folder.mkdir(parents=True, exist_ok=True)
+            aside = self._unfinished.new_path()
+            os.rename(path, aside)
+            remove_tree(aside)
 
     def _has_size(self, size: int) -> bool:
         return os.path.lexists(f"{self._sizes}{size}")
+
+    def _note_size(self, size: int) -> None:
+        # Without the note, the same bytes are written a second time before they are dropped.
+        with suppress(OSError):
+            os.makedirs(self._sizes, exist_ok=True)
+            os.close(os.open(f"{self._sizes}{size}", os.O_CREAT | os.O_WRONLY, 0o666))
 
     # ----------------------------------------------------------------- reading
 
@@ -248,7 +235,7 @@ class LocalBlobStore:
             if about.st_size >= ALWAYS_HASHED and self._verified.holds(digest, signature(about)):
                 return _read_whole(fd, about.st_size)
             data = _read_whole(fd, about.st_size)
-            self._check(digest, hash_bytes(data), about)
+            self._check(digest, hash_buffer(memoryview(data)), about)
             return data
 
     def open(self, digest: Digest) -> AbstractContextManager[BinaryIO]:
@@ -256,13 +243,13 @@ class LocalBlobStore:
         with self._opened(digest) as (fd, about):
             if about.st_size < ALWAYS_HASHED:
                 data = _read_whole(fd, about.st_size)
-                self._check(digest, hash_bytes(data), about)
+                self._check(digest, hash_buffer(memoryview(data)), about)
                 return io.BytesIO(data)
             self._ensure(digest, fd, about)
             return os.fdopen(os.dup(fd), "rb")
 
     def path(self, digest: Digest) -> Path:
-        """The blob's own file, read-only, verified before this call returns; map it, never write it."""
+        """The blob's own file, verified before this call returns: to be mapped, never written."""
         text = self._blob_path(parse_digest(digest))
         with suppress(OSError):
             about = os.lstat(text)
@@ -287,17 +274,17 @@ class LocalBlobStore:
     def _opened(self, digest: Digest) -> Iterator[tuple[int, os.stat_result]]:
         path = self._blob_path(parse_digest(digest))
         try:
-            fd = os.open(path, _READ_FLAGS)
+            fd = os.open(path, READ_FLAGS)
         except (FileNotFoundError, NotADirectoryError):
             raise BlobMissing(digest) from None
         except OSError as error:
-            if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENXIO):
-                raise BlobDamaged(digest, _kind_of(path), where=path) from None
+            if error.errno in NOT_REGULAR:
+                raise BlobDamaged(digest, kind_of(path), where=path) from None
             raise StoreUnreadable(path, error.strerror or str(error)) from error
         try:
             about = os.fstat(fd)
             if not stat.S_ISREG(about.st_mode):
-                raise BlobDamaged(digest, _kind_of(path), where=path)
+                raise BlobDamaged(digest, kind_of(path), where=path)
             yield fd, about
         except OSError as error:
             if error.errno == errno.EIO:
@@ -317,14 +304,6 @@ class LocalBlobStore:
             raise BlobDamaged(digest, found, where=self._blob_path(digest))
         if about.st_size >= ALWAYS_HASHED:
             self._verified.set(digest, signature(about))
-
-    def _is_whole(self, digest: Digest) -> bool:
-        try:
-            with self._opened(digest) as (fd, about):
-                self._ensure(digest, fd, about)
-        except (BlobMissing, BlobDamaged):
-            return False
-        return True
 
     # ----------------------------------------------------------------- the store as a whole
 
@@ -367,10 +346,7 @@ class LocalBlobStore:
             try:
                 about = os.lstat(path)
                 if stat.S_ISDIR(about.st_mode):
-                    self._unfinished.folder.mkdir(parents=True, exist_ok=True)
-                    aside = self._unfinished.new_path()
-                    os.rename(path, aside)
-                    remove_tree(aside)
+                    self._remove_folder(path)
                 else:
                     os.unlink(path)
             except (FileNotFoundError, NotADirectoryError):
@@ -383,13 +359,10 @@ class LocalBlobStore:
     def scratch(self) -> Iterator[Path]:
         """An empty folder on the store's file system, so that `put_file` can take its files;
         removed at the end of the block. `tidy` spares it while its process lives."""
-        with write_failures(self._where):
-            holder = self._unfinished.scratch()
-            path = holder.__enter__()
-        try:
-            yield path
-        finally:
-            holder.__exit__(None, None, None)
+        with ExitStack() as stack:
+            with write_failures(self._where):
+                folder = stack.enter_context(self._unfinished.scratch())
+            yield folder
 
     def tidy(self, *, older_than_seconds: float = 86_400.0) -> int:
         """Remove unfinished writes that are older and that no living process is at work on;
@@ -401,42 +374,8 @@ class LocalBlobStore:
         return f"{self._blobs}{digest[7:9]}/{digest[9:]}"
 
 
-@contextmanager
-def _source(path: Path) -> Iterator[int]:
-    try:
-        fd = os.open(path, _READ_FLAGS)
-    except FileNotFoundError:
-        raise NotAFile(path, "there is no such file") from None
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENXIO):
-            raise NotAFile(path, f"it is {_kind_of(os.fspath(path))}") from None
-        raise NotAFile(path, error.strerror or str(error)) from error
-    try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise NotAFile(path, f"it is {_kind_of(os.fspath(path))}")
-        yield fd
-    finally:
-        os.close(fd)
-
-
-def _kind_of(path: str) -> str:
-    try:
-        mode = os.lstat(path).st_mode
-    except OSError as error:
-        return error.strerror or "unreadable"
-    for test, name in (
-        (stat.S_ISLNK, "a symbolic link"),
-        (stat.S_ISDIR, "a folder"),
-        (stat.S_ISFIFO, "a pipe"),
-        (stat.S_ISSOCK, "a socket"),
-    ):
-        if test(mode):
-            return name
-    return "a special file"
-
-
 def _read_whole(fd: int, size: int) -> bytes:
-    parts: builtins.list[bytes] = []
+    parts: list[bytes] = []
     offset = 0
     # One byte more than expected finds the end, and a file that has grown is read to its new one.
     while part := os.pread(fd, max(size - offset, 0) + 1, offset):
@@ -445,24 +384,9 @@ def _read_whole(fd: int, size: int) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _entries(folder: str) -> builtins.list[os.DirEntry[str]]:
+def _entries(folder: str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            return builtins.list(entries)
+            return list(entries)
     except (FileNotFoundError, NotADirectoryError):
         return []
-
-
-def _remove(path: str) -> None:
-    if stat.S_ISDIR(os.lstat(path).st_mode):
-        remove_tree(path)
-    else:
-        os.unlink(path)
-
-
-def _sync_folder(path: str) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

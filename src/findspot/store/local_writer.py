@@ -1,4 +1,4 @@
-"""The writer of `LocalBlobStore`: hashes while it writes, and knows how the system wants large files."""
+"""The writer of `LocalBlobStore`: hashes while it writes."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class LocalBlobWriter:
         self._closed = False
 
     def write(self, data: bytes | bytearray | memoryview, /) -> int:
-        """Take all of ``data``; its length in bytes. `StorageFull` and `ReadOnly` end the writer."""
+        """Take all of ``data``; its length in bytes. A failed write ends the writer."""
         if self._closed:
             raise ValueError("This blob writer has ended; open a new one.")
         view = flat(data)

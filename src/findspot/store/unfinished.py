@@ -19,22 +19,23 @@ _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 class UnfinishedFile:
-    """A new file that is invisible to readers; `discard` it or link it to its place first.
+    """A new file that is invisible to readers: give it its place, or else `discard` it.
 
-    `path` is where it is, `fd` is open for writing and holds the lock. The file is read-only to all
-    others from the start.
+    `path` is where it is, `fd` is open for writing and holds the lock; set `placed` once the file
+    has been renamed. The file is read-only to all others from the start.
     """
 
-    __slots__ = ("fd", "path")
+    __slots__ = ("fd", "path", "placed")
 
     def __init__(self, path: str, fd: int) -> None:
-        self.path, self.fd = path, fd
+        self.path, self.fd, self.placed = path, fd, False
 
     def discard(self) -> None:
-        """Remove the name (if it is still there) and release the lock. May be called again."""
+        """Remove the file unless it was placed, and release the lock. May be called again."""
         if self.fd >= 0:
-            with suppress(FileNotFoundError):
-                os.unlink(self.path)
+            if not self.placed:
+                with suppress(FileNotFoundError):
+                    os.unlink(self.path)
             fd, self.fd = self.fd, -1
             os.close(fd)
 
@@ -130,8 +131,7 @@ def _remove_if_free(path: str) -> int:
             remove_tree(path)
             return freed
         os.unlink(path)
-        # A second name means that the blob was published just before its writer was killed.
-        return about.st_size if about.st_nlink == 1 else 0
+        return about.st_size
     finally:
         os.close(fd)
 
@@ -155,7 +155,7 @@ def tree_size(path: str) -> int:
 
 
 def remove_tree(path: str) -> None:
-    """Remove a folder and all in it, also folders that were made read-only; links are not followed."""
+    """Remove a folder and all in it, also read-only folders; links are not followed."""
     try:
         shutil.rmtree(path)
     except FileNotFoundError:

@@ -1,8 +1,8 @@
 """Which large blobs were found whole on this machine, so that they are not hashed at every read.
 
 A mark holds the file's signature as it was when its bytes were hashed. Whoever changes the file's
-bytes, replaces it, or even puts its old time back changes the signature (``ctime`` cannot be set), and
-the mark no longer counts. Marks are kept for each machine, since another may see other bytes.
+bytes, replaces it, or even puts its old time back changes the signature (``ctime`` cannot be set),
+and the mark no longer counts. Marks are kept for each machine, since another may see other bytes.
 """
 
 from __future__ import annotations
