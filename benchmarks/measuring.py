@@ -9,8 +9,10 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -174,28 +176,35 @@ def run(
 ) -> Result:
     """Measure every subject `scale.repeats` times, in turn, after a warm-up.
 
-    A subject that raises is left out of the rest and reported in `Result.failures`.
+    Each subject has a process of its own, so that what one library leaves behind in memory does
+    not slow another. A subject that raises is left out of the rest and reported in
+    `Result.failures`.
     """
     result = Result(workload)
     subjects = {n: s for n, s in workload.subjects.items() if not (only_peers and n == OURS)}
-    for round_number in range(-1, scale.repeats):
-        warm_up = round_number < 0
-        # Who comes first changes, so that nobody always follows the same neighbour.
-        shift = round_number % len(subjects) if subjects else 0
-        names = [*subjects]
-        for name in names[shift:] + names[:shift]:
-            if name in result.failures:
-                continue
-            progress(f"{name}, " + ("warm-up" if warm_up else f"repetition {round_number + 1}"))
-            size = replace(WARM_UP, repeats=scale.repeats) if warm_up else scale
-            with fresh_folder(parent) as folder:
-                try:
-                    figures = subjects[name](folder, size)
-                except Exception as error:
-                    result.failures[name] = f"{type(error).__name__}: {error}"
+    with ExitStack() as stack:
+        processes = {
+            name: stack.enter_context(ProcessPoolExecutor(1, get_context("spawn")))
+            for name in subjects
+        }
+        for round_number in range(-1, scale.repeats):
+            warm_up = round_number < 0
+            # Who comes first changes, so that nobody always follows the same neighbour.
+            shift = round_number % len(subjects) if subjects else 0
+            names = [*subjects]
+            for name in names[shift:] + names[:shift]:
+                if name in result.failures:
                     continue
-            if not warm_up:
-                kept = result.figures.setdefault(name, {})
-                for measure, value in figures.items():
-                    kept.setdefault(measure, []).append(value)
+                progress(f"{name}, " + ("warm-up" if warm_up else f"repetition {round_number + 1}"))
+                size = replace(WARM_UP, repeats=scale.repeats) if warm_up else scale
+                with fresh_folder(parent) as folder:
+                    try:
+                        figures = processes[name].submit(subjects[name], folder, size).result()
+                    except Exception as error:
+                        result.failures[name] = f"{type(error).__name__}: {error}"
+                        continue
+                if not warm_up:
+                    kept = result.figures.setdefault(name, {})
+                    for measure, value in figures.items():
+                        kept.setdefault(measure, []).append(value)
     return result
