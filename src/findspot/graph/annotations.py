@@ -1,10 +1,10 @@
 """Python annotations as types of task graphs.
 
-The rules, also for annotations that are known only as source text (`named_type`, `generic_type`):
+The rules, also for annotations that are known only as text (`named_type`, `generic_type`):
 
-- ``int float str bool None object`` are the builtin types; ``Any`` (and no annotation) is `UNKNOWN`,
-  which fits everything both ways, as PEP 484 says of ``Any``; ``object`` is ``any``, which takes
-  everything and fits only ``any``.
+- ``int float str bool None object`` are the builtin types; ``Any`` (and no annotation) is
+  `UNKNOWN`, which fits everything both ways, as PEP 484 says of ``Any``; ``object`` is ``any``,
+  which takes everything and fits only ``any``.
 - ``list``, ``Sequence`` are lists, ``dict``, ``Mapping`` are mappings; without arguments their
   elements are `UNKNOWN`, so they take every list (mapping) and fit every list (mapping).
 - ``tuple[A, B]`` is a tuple; ``tuple[A, ...]`` a list of A, which tuples fit; bare ``tuple`` is
@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import collections
 import collections.abc
+import inspect
 import re
 import sys
 import types
@@ -133,7 +134,7 @@ def named_type(name: str) -> Type:
 
 
 def generic_type(name: str, arguments: Sequence[Type], *, variadic: bool = False) -> Type:
-    """The type of ``name[arguments]``, where ``name`` is dotted and its arguments are types already.
+    """The type of ``name[arguments]``, where ``name`` is dotted and the arguments are types.
 
     Args:
         variadic: whether the arguments ended in ``...`` (``tuple[int, ...]``); leave that one out.
@@ -358,17 +359,19 @@ def annotations_of(function: Callable[..., Any]) -> Annotations:
     Names are looked up in the function's module and its closure, one annotation at a time, so that
     a name imported only under ``TYPE_CHECKING`` spoils no other annotation.
     """
-    written: Mapping[str, Any] = getattr(function, "__annotations__", None) or {}
+    # What a decorator put around it has another module's names; a partial has no annotations.
+    inner: Any = inspect.unwrap(getattr(function, "func", function))
+    written: Mapping[str, Any] = getattr(inner, "__annotations__", None) or {}
     closure: dict[str, Any] = {}
-    code = getattr(function, "__code__", None)
+    code = getattr(inner, "__code__", None)
     for name, cell in zip(
-        getattr(code, "co_freevars", ()), getattr(function, "__closure__", None) or (), strict=False
+        getattr(code, "co_freevars", ()), getattr(inner, "__closure__", None) or (), strict=False
     ):
         try:
             closure[name] = cell.cell_contents
         except ValueError:  # a variable of the enclosing function that has no value yet
             continue
-    hints, notes = _resolve(written, getattr(function, "__globals__", {}), closure)
+    hints, notes = _resolve(written, getattr(inner, "__globals__", {}), closure)
     return Annotations(hints, notes)
 
 
@@ -378,7 +381,7 @@ def _resolve(
     hints: dict[str, Any] = {}
     notes: list[str] = []
     for name, annotation in written.items():
-        if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        if type(annotation) is not types.GenericAlias and isinstance(annotation, type):
             hints[name] = annotation
             continue
         holder = types.SimpleNamespace(__annotations__={name: annotation})

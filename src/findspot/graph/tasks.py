@@ -1,0 +1,482 @@
+"""`task`: a Python function as a task, with inputs and outputs read from its signature.
+
+A `Task` behaves as its function does, except while a pipeline is traced: then a call adds a step to
+the graph and returns placeholders (`findspot.graph.tracing`).
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import re
+import sys
+import typing
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
+
+from findspot.core.errors import FindspotError
+from findspot.core.types import UNKNOWN
+from findspot.graph.annotations import Unresolved, annotations_of, from_annotation
+from findspot.graph.spec import DEFAULT_OUTPUT, InputSpec, OutputSpec, TaskSpec
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+NAME = re.compile(r"[^\W\d][\w-]*")
+"""What tasks, steps and outputs are called, so that ``$step.output`` can refer to them."""
+
+
+class InvalidTask(FindspotError):
+    """A function cannot be a task, or not with these options; lists every reason.
+
+    Args:
+        task: the task's name.
+        problems: what is wrong, a sentence each.
+    """
+
+    exit_code = 2
+
+    def __init__(self, task: str, problems: Sequence[str], where: str, how: str) -> None:
+        self.task, self.problems = task, tuple(problems)
+        what = " ".join(self.problems)
+        super().__init__(f"{task} cannot be a task: {what}", where=where or None, how=how)
+
+
+class CallRecorder(Protocol):
+    """Where calls of tasks go while a pipeline is traced."""
+
+    def record(
+        self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], call: StepOptions
+    ) -> Any: ...
+
+
+ACTIVE: ContextVar[CallRecorder | None] = ContextVar("findspot_trace", default=None)
+"""The trace that this code runs in, if any."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepOptions:
+    """What one call of a task in a pipeline asks for.
+
+    Args:
+        step: the step's name; None for the task's own.
+        cache: None to follow the task.
+        after: results of steps (or names of steps) to wait for though nothing is passed.
+    """
+
+    step: str | None = None
+    cache: bool | None = None
+    after: tuple[Any, ...] = ()
+
+
+_NO_OPTIONS = StepOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOptions:
+    """How a task is run. Calling it gives one step its own options (`TaskOptions.__call__`).
+
+    Args:
+        cache: whether a step may be reused from an earlier job.
+        retries: how often to try again after a failure.
+        timeout: seconds one try may take; None for no limit.
+        retry_delay: seconds to wait before trying again.
+    """
+
+    cache: bool = True
+    retries: int = 0
+    timeout: float | None = None
+    retry_delay: float = 0.0
+    task: Task[..., Any] | None = field(default=None, repr=False, compare=False)
+
+    def __call__(
+        self, *, step: str | None = None, cache: bool | None = None, after: Sequence[Any] = ()
+    ) -> Callable[..., Any]:
+        """The task with options for one step: ``fit.options(step="fit_large", cache=False)(x)``.
+
+        Outside a pipeline the result only calls the function.
+
+        Args:
+            step: the step's name in the pipeline; it must be new there.
+            cache: whether this step may be reused; None to follow the task.
+            after: steps to wait for though none of their outputs is passed: what calling their
+                tasks returned, or their names.
+        """
+        if self.task is None:
+            raise TypeError("these options belong to no task")
+        if isinstance(after, str) or not isinstance(after, list | tuple):
+            after = (after,)
+        return _StepCall(self.task, StepOptions(step, cache, tuple(after)))
+
+
+class Task(Generic[P, R]):
+    """A registered function with typed inputs and named, typed outputs; made by `task`.
+
+    It keeps the function's name, signature and docstring.
+
+    Args:
+        function: what it runs.
+        name: as steps invoke it.
+        outputs: a name for the returned value, names for the elements of the returned tuple, or
+            None to read them from the return annotation.
+        options: how it is run.
+
+    Raises:
+        InvalidTask: the function is async, a generator, a class or a method, or a name or an
+            option is wrong.
+    """
+
+    function: Callable[P, R]
+
+    def __init__(
+        self,
+        function: Callable[P, R],
+        *,
+        name: str | None = None,
+        outputs: str | Sequence[str] | None = None,
+        options: TaskOptions | None = None,
+    ) -> None:
+        if isinstance(function, Task):
+            function = function.function
+        options = TaskOptions() if options is None else options
+        self._refuse_what_cannot_be_a_task(function, name, outputs, options)
+        self._adopt(function, name or function.__name__, outputs, options)
+
+    @staticmethod
+    def _refuse_what_cannot_be_a_task(
+        function: Callable[..., Any],
+        name: str | None,
+        outputs: str | Sequence[str] | None,
+        options: TaskOptions,
+    ) -> None:
+        shown = name or str(getattr(function, "__name__", repr(function)))
+        found = _function_problem(function, name)
+        if found is not None:
+            raise InvalidTask(shown, [found[0]], location_of(function), found[1])
+        problems = [*_option_problems(options), *_name_problems(name, outputs)]
+        if problems:
+            how = "Mend the arguments of @task."
+            raise InvalidTask(shown, problems, location_of(function), how)
+
+    def _adopt(
+        self,
+        function: Callable[P, R],
+        name: str,
+        outputs: str | Sequence[str] | None,
+        options: TaskOptions,
+    ) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.name = name
+        self.options = TaskOptions(
+            options.cache, options.retries, options.timeout, options.retry_delay, self
+        )
+        self._outputs = outputs if outputs is None or isinstance(outputs, str) else tuple(outputs)
+        self._spec: TaskSpec | None = None
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        trace = ACTIVE.get()
+        if trace is None:
+            return self.function(*args, **kwargs)
+        result: R = trace.record(self, args, kwargs, _NO_OPTIONS)
+        return result
+
+    @property
+    def spec(self) -> TaskSpec:
+        """What the graph knows of it; read from the signature at first use, when names that the
+        annotations refer to are defined.
+
+        Raises:
+            InvalidTask: the outputs named in the annotation have no good names.
+        """
+        if self._spec is None:
+            self._spec = task_spec(self.function, self.name, self._outputs)
+        return self._spec
+
+    def __repr__(self) -> str:
+        return f"<task {self.name}{inspect.signature(self)}>"
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        module, name = self.__module__, str(getattr(self, "__qualname__", ""))
+        if module != "__main__" and _lookup(module, name) is self:
+            return name  # by reference, as functions are
+        plain = TaskOptions(
+            self.options.cache,
+            self.options.retries,
+            self.options.timeout,
+            self.options.retry_delay,
+        )
+        # The state follows after the empty object, since the function may refer to its own task.
+        return _empty_task, (), (self.function, self.name, self._outputs, plain)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self._adopt(*state)
+
+
+class _StepCall:
+    __slots__ = ("_call", "_task")
+
+    def __init__(self, task: Task[..., Any], call: StepOptions) -> None:
+        self._task, self._call = task, call
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        trace = ACTIVE.get()
+        if trace is None:
+            return self._task.function(*args, **kwargs)
+        return trace.record(self._task, args, kwargs, self._call)
+
+
+def _empty_task() -> Task[..., Any]:
+    return Task.__new__(Task)
+
+
+@overload
+def task(function: Callable[P, R], /) -> Task[P, R]: ...
+
+
+@overload
+def task(
+    function: str | None = None,
+    /,
+    *,
+    name: str | None = None,
+    outputs: str | Sequence[str] | None = None,
+    cache: bool = True,
+    retries: int = 0,
+    timeout: float | None = None,
+    retry_delay: float = 0.0,
+) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+
+
+def task(
+    function: Callable[..., Any] | str | None = None,
+    /,
+    *,
+    name: str | None = None,
+    outputs: str | Sequence[str] | None = None,
+    cache: bool = True,
+    retries: int = 0,
+    timeout: float | None = None,
+    retry_delay: float = 0.0,
+) -> Any:
+    """Makes a function a task; called outside a pipeline it still is just the function.
+
+    Args:
+        name: as graphs call the task; the function's own name by default.
+        outputs: a name for the returned value, or a list of names for the elements of the returned
+            tuple, in order. By default they are read from the return annotation:
+            ``Annotated[T, "name"]``, or ``tuple[Annotated[A, "first"], Annotated[B, "second"]]``;
+            ``-> None`` means no output, and anything else one output named ``output``.
+        cache: whether a step may be reused from an earlier job when its code, its parameters and
+            its inputs are the same.
+        retries: how often to try again after a failure.
+        timeout: seconds one try may take; None for no limit.
+        retry_delay: seconds to wait before trying again.
+
+    Raises:
+        InvalidTask: the function is async, a generator, a class or a method, or a name or an
+            option is wrong.
+
+    >>> @task
+    ... def double(x: float) -> float:
+    ...     return 2 * x
+    >>> double(2.0)
+    4.0
+    >>> @task(outputs=["low", "high"], retries=2)
+    ... def halves(x: list[int]) -> tuple[list[int], list[int]]:
+    ...     return x[: len(x) // 2], x[len(x) // 2 :]
+    >>> [(o.name, str(o.type)) for o in halves.spec.outputs]
+    [('low', 'list[integer]'), ('high', 'list[integer]')]
+    """
+    options = TaskOptions(cache, retries, timeout, retry_delay)
+    if isinstance(function, str):
+        name, function = function, None
+    if function is not None:
+        return Task(function, name=name, outputs=outputs, options=options)
+    return lambda decorated: Task(decorated, name=name, outputs=outputs, options=options)
+
+
+def task_spec(
+    function: Callable[..., Any], name: str, outputs: str | Sequence[str] | None = None
+) -> TaskSpec:
+    """What is known of a function as a task, from its signature and annotations alone.
+
+    Raises:
+        InvalidTask: the outputs have no good names.
+    """
+    hints = annotations_of(function).hints
+    inputs = []
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (ValueError, TypeError):  # a function written in C that does not tell
+        surplus = (("args", inspect.Parameter.VAR_POSITIONAL),)
+        parameters = [inspect.Parameter(n, kind) for n, kind in surplus]
+    for parameter in parameters:
+        hint = hints.get(parameter.name)
+        variadic = _VARIADIC.get(parameter.kind, "")
+        inputs.append(
+            InputSpec(
+                parameter.name,
+                UNKNOWN if hint is None else from_annotation(hint),
+                required=parameter.default is parameter.empty and not variadic,
+                variadic=variadic,
+                keyword_only=parameter.kind is parameter.KEYWORD_ONLY,
+                positional_only=parameter.kind is parameter.POSITIONAL_ONLY,
+                injected=is_context(hint),
+            )
+        )
+    specs, unpack = output_specs(hints.get("return", _ABSENT), outputs)
+    names = [o.name for o in specs]
+    problems = _name_problems(None, names)
+    if problems:
+        how = 'Name each output as in Annotated[float, "accuracy"], or with @task(outputs=[...]).'
+        raise InvalidTask(name, problems, location_of(function), how)
+    return TaskSpec(
+        name=name,
+        source=f"{function.__module__}:{getattr(function, '__qualname__', name)}",
+        inputs=tuple(inputs),
+        outputs=specs,
+        unpack=unpack,
+        location=location_of(function),
+    )
+
+
+_ABSENT: Any = inspect.Parameter.empty
+_VARIADIC: dict[Any, str] = {
+    inspect.Parameter.VAR_POSITIONAL: "args",
+    inspect.Parameter.VAR_KEYWORD: "kwargs",
+}
+
+
+def output_specs(
+    annotation: Any, names: str | Sequence[str] | None = None
+) -> tuple[tuple[OutputSpec, ...], bool]:
+    """The outputs that a return annotation declares, and whether the returned tuple is unpacked.
+
+    >>> output_specs(tuple[typing.Annotated[int, "a"], typing.Annotated[str, "b"]])[1]
+    True
+    """
+    plain, own_name = _unwrapped(annotation)
+    if isinstance(names, str):
+        return (OutputSpec(names, _type_of(plain)),), False
+    items = typing.get_args(plain) if typing.get_origin(plain) is tuple else ()
+    if Ellipsis in items:
+        items = ()
+    if names is not None:
+        known = items if len(items) == len(names) else [_ABSENT] * len(names)
+        return tuple(OutputSpec(n, _type_of(i)) for n, i in zip(names, known, strict=True)), True
+    if own_name is not None:
+        return (OutputSpec(own_name, _type_of(plain)),), False
+    if plain is None or plain is type(None):
+        return (), False
+    named = [_unwrapped(item) for item in items]
+    if named and all(name is not None for _, name in named):
+        return tuple(OutputSpec(str(name), _type_of(item)) for item, name in named), True
+    return (OutputSpec(DEFAULT_OUTPUT, _type_of(plain)),), False
+
+
+def _unwrapped(annotation: Any) -> tuple[Any, str | None]:
+    if typing.get_origin(annotation) is not typing.Annotated:
+        return annotation, None
+    plain, *words = typing.get_args(annotation)
+    return plain, next((word for word in words if isinstance(word, str)), None)
+
+
+def _type_of(annotation: Any) -> Any:
+    return UNKNOWN if annotation is _ABSENT else from_annotation(annotation)
+
+
+def is_context(annotation: Any) -> bool:
+    """Whether a parameter so annotated is given the `JobContext` by the engine.
+
+    Told by name, since the graph does not know the engine.
+    """
+    if isinstance(annotation, Unresolved | str):
+        text = annotation.text if isinstance(annotation, Unresolved) else annotation
+        return any(p.strip().rpartition(".")[2] == "JobContext" for p in text.split("|"))
+    members = (annotation, *typing.get_args(annotation))
+    return any(
+        getattr(m, "__name__", "") == "JobContext"
+        and str(getattr(m, "__module__", "")).partition(".")[0] == "findspot"
+        for m in members
+    )
+
+
+def location_of(function: Callable[..., Any]) -> str:
+    """``file:line`` of a function's definition; empty where that is not known."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return "" if code is None else f"{code.co_filename}:{code.co_firstlineno}"
+
+
+def _function_problem(function: Any, name: str | None) -> tuple[str, str] | None:
+    if isinstance(function, type):
+        how = "Write a function that makes the object and returns it."
+        return "it is a class.", how
+    if isinstance(function, staticmethod | classmethod) or not callable(function):
+        kind = type(function).__name__
+        return f"it is a {kind}, not a function.", "Put @task directly above a function."
+    if inspect.iscoroutinefunction(function):
+        how = "Write a plain function that runs the coroutine with asyncio.run()."
+        return "it is an async function.", how
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        return "it is a generator.", "Return a list instead of yielding."
+    owner = getattr(function, "__qualname__", "").rpartition(".")[0]
+    if owner and not owner.endswith("<locals>") and not inspect.ismethod(function):
+        code = getattr(function, "__code__", None)
+        if code is not None and code.co_varnames[:1] in (("self",), ("cls",)):
+            how = "Make it a function that takes the object as an argument, or a static method."
+            return "it is a method, which needs an object.", how
+    if name is None and not NAME.fullmatch(getattr(function, "__name__", "")):
+        return "it has no name of its own.", 'Give it one: task(name="...")(function).'
+    return None
+
+
+def _option_problems(options: TaskOptions) -> list[str]:
+    problems = []
+    cache: object = options.cache
+    retries: object = options.retries
+    if not isinstance(cache, bool):
+        problems.append(f"cache is {cache!r}, not True or False.")
+    if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
+        problems.append(f"retries is {retries!r}, not a whole number from 0 on.")
+    if options.timeout is not None and not (_seconds(options.timeout) and options.timeout > 0):
+        problems.append(f"timeout is {options.timeout!r}, not a number of seconds above 0.")
+    if not _seconds(options.retry_delay):
+        problems.append(f"retry_delay is {options.retry_delay!r}, not a number of seconds.")
+    return problems
+
+
+def _seconds(value: object) -> bool:
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and value >= 0
+    )
+
+
+def _name_problems(name: object, outputs: object) -> list[str]:
+    rule = "letters, digits, _ and -, beginning with a letter or _"
+    problems = []
+    if name is not None and not (isinstance(name, str) and NAME.fullmatch(name)):
+        problems.append(f"{name!r} is no name for a task ({rule}).")
+    if outputs is None:
+        return problems
+    if not isinstance(outputs, str | list | tuple):
+        return [*problems, f"outputs is {outputs!r}, not a name or a list of names."]
+    names = [outputs] if isinstance(outputs, str) else list(outputs)
+    bad = [n for n in names if not (isinstance(n, str) and NAME.fullmatch(n))]
+    problems.extend(f"{n!r} is no name for an output ({rule})." for n in bad)
+    twice = sorted({n for n in names if n not in bad and names.count(n) > 1})
+    problems.extend(f"two outputs have the name {n!r}." for n in twice)
+    return problems
+
+
+def _lookup(module: str, qualname: str) -> Any:
+    found: Any = sys.modules.get(module)
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
+    return found
