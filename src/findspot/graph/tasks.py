@@ -20,13 +20,15 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 from findspot.core.errors import FindspotError
 from findspot.core.types import UNKNOWN
 from findspot.graph.annotations import Unresolved, annotations_of, from_annotation
+from findspot.graph.placeholders import shown_file
 from findspot.graph.spec import DEFAULT_OUTPUT, InputSpec, OutputSpec, TaskSpec
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 NAME = re.compile(r"[^\W\d][\w-]*")
-"""What tasks, steps and outputs are called, so that ``$step.output`` can refer to them."""
+"""What steps and outputs are called, so that ``$step.output`` can refer to them."""
+TASK_NAME = re.compile(r"\w(?:[\w .+-]*[\w+-])?")
 
 
 class InvalidTask(FindspotError):
@@ -378,6 +380,11 @@ def output_specs(
     return (OutputSpec(DEFAULT_OUTPUT, _type_of(plain)),), False
 
 
+def annotated_name(annotation: Any) -> str | None:
+    """The name that stands in ``Annotated[T, "name"]``."""
+    return _unwrapped(annotation)[1]
+
+
 def _unwrapped(annotation: Any) -> tuple[Any, str | None]:
     if typing.get_origin(annotation) is not typing.Annotated:
         return annotation, None
@@ -408,7 +415,7 @@ def is_context(annotation: Any) -> bool:
 def location_of(function: Callable[..., Any]) -> str:
     """``file:line`` of a function's definition; empty where that is not known."""
     code = getattr(inspect.unwrap(function), "__code__", None)
-    return "" if code is None else f"{code.co_filename}:{code.co_firstlineno}"
+    return "" if code is None else f"{shown_file(code.co_filename)}:{code.co_firstlineno}"
 
 
 def _function_problem(function: Any, name: str | None) -> tuple[str, str] | None:
@@ -429,7 +436,7 @@ def _function_problem(function: Any, name: str | None) -> tuple[str, str] | None
         if code is not None and code.co_varnames[:1] in (("self",), ("cls",)):
             how = "Make it a function that takes the object as an argument, or a static method."
             return "it is a method, which needs an object.", how
-    if name is None and not NAME.fullmatch(getattr(function, "__name__", "")):
+    if name is None and not TASK_NAME.fullmatch(getattr(function, "__name__", "")):
         return "it has no name of its own.", 'Give it one: task(name="...")(function).'
     return None
 
@@ -461,8 +468,8 @@ def _seconds(value: object) -> bool:
 def _name_problems(name: object, outputs: object) -> list[str]:
     rule = "letters, digits, _ and -, beginning with a letter or _"
     problems = []
-    if name is not None and not (isinstance(name, str) and NAME.fullmatch(name)):
-        problems.append(f"{name!r} is no name for a task ({rule}).")
+    if name is not None and not (isinstance(name, str) and TASK_NAME.fullmatch(name)):
+        problems.append(f"{name!r} is no name for a task (letters, digits, space and _ - . +).")
     if outputs is None:
         return problems
     if not isinstance(outputs, str | list | tuple):
