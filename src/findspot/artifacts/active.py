@@ -7,15 +7,22 @@ that code loads by itself are recorded as inputs.
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from findspot.core.records import Producer, VersionRecord
+
+if TYPE_CHECKING:
+    from findspot.artifacts.space import ArtifactSpace
 
 
 class Active(Protocol):
     """A running job, or a step of one."""
 
-    project: str
+    @property
+    def space(self) -> ArtifactSpace: ...
+
+    @property
+    def project(self) -> str: ...
 
     def producer(self) -> Producer: ...
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
+from findspot.artifacts.active import ACTIVE
 from findspot.core.errors import FindspotError
 from findspot.core.records import FileEntry, Lineage, Preview, Producer, VersionRecord
 from findspot.core.references import Reference
@@ -146,6 +147,7 @@ class ArtifactVersion:
             UntrustedVersion: it is a pickle (or alike) from elsewhere.
             BlobMissing, BlobDamaged: its bytes are gone or differ from their digest.
         """
+        self._note_read()
         return self._space.load_version(self.record, self.files, trust=trust)
 
     def path(self, name: str | None = None) -> Path:
@@ -154,6 +156,7 @@ class ArtifactVersion:
         Args:
             name: one file of several.
         """
+        self._note_read()
         files = self.files
         folder = self._space.load_folder(self.record, files).folder()
         if name is not None:
@@ -178,6 +181,7 @@ class ArtifactVersion:
                     how=f"Its files are {', '.join(f.path for f in self.files[:20])}.",
                 )
             name = self.files[0].path
+        self._note_read()
         return self._space.load_folder(self.record, self.files).open(name)
 
     def lineage(
@@ -188,6 +192,11 @@ class ArtifactVersion:
     ) -> Lineage:
         """What the version came from, or what was made from it; ``depth`` counts steps."""
         return self._space.lineage(self.record.uid, direction, depth=depth)
+
+    def _note_read(self) -> None:
+        active = ACTIVE.get()
+        if active is not None:
+            active.read(self.record)
 
     def __repr__(self) -> str:
         return f"<ArtifactVersion {self.key}:{self.version} ({self.kind}, {self.size} bytes)>"

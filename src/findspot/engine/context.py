@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from findspot.artifacts.active import ACTIVE
 from findspot.artifacts.version import ArtifactVersion
 from findspot.core.canonical import is_plain
-from findspot.core.errors import CheckFailed, Problem
+from findspot.core.errors import CheckFailed, FindspotError, Problem
 from findspot.core.names import check_name
-from findspot.core.records import JobInput, JobUpdate, MetricPoint, Producer, VersionRecord, now
+from findspot.core.records import (
+    JobInput,
+    JobUpdate,
+    LogLine,
+    MetricPoint,
+    Producer,
+    VersionRecord,
+    now,
+)
 from findspot.engine.errors import NoJob
 
 if TYPE_CHECKING:
@@ -29,6 +39,7 @@ class JobContext:
         job: the job's id.
         step: the step's name; None in a job without steps.
         params: the values chosen for the parameters.
+        seed: of the step where it has one, else of the job.
     """
 
     def __init__(
@@ -47,9 +58,9 @@ class JobContext:
         self.step = step
         self.project = project
         self.experiment = experiment
-        self.params: Mapping[str, Any] = dict(params)
+        self.params: Mapping[str, Any] = params
         self.seed = seed
-        self._space = space
+        self.space = space
         self._recorder = recorder
         self._labels: dict[str, str] = {}
         self._read: set[str] = set()
@@ -69,15 +80,16 @@ class JobContext:
         problems: list[Problem] = []
         for name, value in metrics.items():
             try:
-                number = float(value)
+                check_name(name, "metric")
+                points.append(MetricPoint(self.id, self.step, name, float(value), step, time))
+            except FindspotError as error:
+                problems.append(Problem(str(name), error.what))
             except (TypeError, ValueError):
                 problems.append(
                     Problem(str(name), "a metric is a number", found=type(value).__name__)
                 )
-                continue
-            points.append(
-                MetricPoint(self.id, self.step, check_name(name, "metric"), number, step, time)
-            )
+        if step is not None and (not isinstance(step, int) or isinstance(step, bool)):
+            problems.append(Problem("step", "it is no whole number", found=type(step).__name__))
         if problems:
             raise CheckFailed("The metrics", problems)
         for point in points:
@@ -100,13 +112,27 @@ class JobContext:
         self._labels[check_name(name, "label")] = str(value)
         self._recorder.update(JobUpdate(id=self.id, expected=("running",), labels=self._labels))
 
+    def log(self, text: str, level: str = "INFO") -> None:
+        """Write a line into the job's log."""
+        self._recorder.line(LogLine(self.id, self.step, now(), level, "findspot", text))
+
     def log_artifact(self, key: str, value: Any, **options: Any) -> ArtifactVersion:
         """Save a value as an artifact made by this job; options as `Workspace.save_artifact`."""
-        return self._space.save_artifact(value, key, **options)
+        return self.space.save_artifact(value, key, **options)
 
     def flush(self) -> None:
         """Record everything that was logged so far."""
         self._recorder.flush()
+
+    @contextmanager
+    def active(self) -> Iterator[JobContext]:
+        """Make it the current job of the code in the ``with`` block."""
+        current, active = CURRENT.set(self), ACTIVE.set(self)
+        try:
+            yield self
+        finally:
+            ACTIVE.reset(active)
+            CURRENT.reset(current)
 
     # What the artifacts layer asks (`findspot.artifacts.active.Active`).
 

@@ -92,7 +92,7 @@ class CannotSend(FindspotError):
     """
 
     def __init__(self, step: str, reason: str) -> None:
-        self.step = step
+        self.step, self.reason = step, reason
         super().__init__(
             f"Its task cannot be sent to a worker process: {reason}",
             where=f"step {step}",

@@ -1,0 +1,214 @@
+"""One step's work: load its arguments, call the task, save what it returns.
+
+`perform` runs in the process of the job or in a worker; a `StepCall` and a `StepResult` are all
+that passes between them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from findspot.artifacts.saving import prepare
+from findspot.catalog.protocol import NewVersion
+from findspot.core.records import Failure, Producer, now
+from findspot.engine.context import JobContext
+from findspot.engine.errors import WrongOutputs
+from findspot.engine.failures import failure_of
+from findspot.engine.keys import positional_slots
+from findspot.engine.timeouts import deadline
+from findspot.engine.values import Arguments, shared
+from findspot.graph.spec import TaskSpec
+
+if TYPE_CHECKING:
+    from findspot.artifacts.space import ArtifactSpace
+    from findspot.engine.capture import Capture
+    from findspot.engine.recorder import Recorder
+    from findspot.engine.sources import TaskSource
+
+
+@dataclass(frozen=True, slots=True)
+class SavePlan:
+    """How one output of a step is saved.
+
+    Args:
+        name: under which the step's record lists the version: the output's name, or the output's
+            and the export's name with ``/`` between them.
+        output: the task's output.
+        handler: the handler's name; None: by the value's type.
+    """
+
+    name: str
+    output: str
+    key: str
+    handler: str | None = None
+    handler_args: Mapping[str, Any] = field(default_factory=dict)
+    kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFacts:
+    """What every step of a job has in common."""
+
+    id: str
+    project: str
+    experiment: str | None
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepCall:
+    """A step that is ready to run, with all that it needs."""
+
+    job: JobFacts
+    step: str
+    spec: TaskSpec
+    source: TaskSource
+    arguments: Arguments
+    saves: tuple[SavePlan, ...]
+    seed: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResult:
+    """What became of a call.
+
+    Args:
+        versions: by the name of the `SavePlan`; not recorded yet.
+        values: those of the saved values that cannot be changed.
+        interrupted: the user stopped the job during the step.
+    """
+
+    step: str
+    started: datetime
+    ended: datetime
+    attempt: int = 1
+    versions: Mapping[str, NewVersion] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
+    failure: Failure | None = None
+    interrupted: bool = False
+
+
+def perform(
+    call: StepCall, space: ArtifactSpace, recorder: Recorder, capture: Capture
+) -> StepResult:
+    """Run a step; whatever goes wrong in it is in the result, and in the job's log."""
+    started = now()
+    options = call.source.options
+    attempt = 0
+    context = JobContext(
+        space,
+        recorder,
+        job=call.job.id,
+        step=call.step,
+        project=call.job.project,
+        experiment=call.job.experiment,
+        params=call.job.params,
+        seed=call.seed,
+    )
+    failure: Failure | None = None
+    interrupted = False
+    with context.active(), capture.step(call.job.id, call.step):
+        while True:
+            attempt += 1
+            try:
+                versions, values = _attempt(call, space, context)
+                return StepResult(
+                    step=call.step,
+                    started=started,
+                    ended=now(),
+                    attempt=attempt,
+                    versions=versions,
+                    values=values,
+                )
+            except Exception as error:
+                failure = failure_of(error)
+            except (KeyboardInterrupt, SystemExit) as error:
+                failure = failure_of(error)
+                interrupted = isinstance(error, KeyboardInterrupt)
+            if interrupted or attempt > options.retries:
+                break
+            context.log(
+                f"Attempt {attempt} of {options.retries + 1} failed: "
+                f"{failure.type}: {failure.message}",
+                "WARNING",
+            )
+            if options.retry_delay:
+                time.sleep(options.retry_delay)
+        context.log(failure.traceback or f"{failure.type}: {failure.message}", "ERROR")
+    return StepResult(
+        step=call.step,
+        started=started,
+        ended=now(),
+        attempt=attempt,
+        failure=failure,
+        interrupted=interrupted,
+    )
+
+
+def _attempt(
+    call: StepCall, space: ArtifactSpace, context: JobContext
+) -> tuple[dict[str, NewVersion], dict[str, Any]]:
+    function = call.source.function()
+    if call.seed is not None:
+        from findspot.engine.seeds import seed_everything
+
+        seed_everything(call.seed)
+    args, kwargs = call.arguments.load(space)
+    _inject(call.spec, args, kwargs, context)
+    with deadline(call.step, call.source.options.timeout):
+        returned = function(*args, **kwargs)
+    outputs = _by_output(call, returned)
+    versions: dict[str, NewVersion] = {}
+    values: dict[str, Any] = {}
+    for save in call.saves:
+        value = outputs[save.output]
+        versions[save.name] = prepare(
+            space,
+            value,
+            save.key,
+            project=call.job.project,
+            handler=space.handler_for(value, save.handler),
+            handler_args=save.handler_args,
+            kind=save.kind,
+            producer=Producer(call.job.id, call.step, save.name),
+        )
+        values[save.name] = shared(value)
+    return versions, values
+
+
+def _inject(
+    spec: TaskSpec, args: list[Any], kwargs: dict[str, Any], context: JobContext
+) -> None:
+    """Fill in the parameters that are annotated `JobContext`."""
+    injected = [i for i in spec.inputs if i.injected]
+    if not injected:
+        return
+    if not any(i.variadic for i in spec.inputs):
+        # By name, because a positional argument after an injected one would move up.
+        names = [slot.name for slot in positional_slots(spec)]
+        only = {i.name for i in spec.inputs if i.positional_only}
+        if not only:
+            kwargs.update(zip(names, args, strict=False))
+            del args[: len(names)]
+    kwargs.update({i.name: context for i in injected})
+
+
+def _by_output(call: StepCall, returned: Any) -> dict[str, Any]:
+    outputs = call.spec.outputs
+    if not outputs:
+        return {}
+    if not call.spec.unpack:
+        return {outputs[0].name: returned}
+    names = tuple(output.name for output in outputs)
+    if isinstance(returned, str | bytes | Mapping) or not hasattr(returned, "__len__"):
+        raise WrongOutputs(call.step, names, f"a {type(returned).__name__}")
+    if len(returned) != len(names):
+        raise WrongOutputs(call.step, names, f"{len(returned)} values")
+    return dict(zip(names, returned, strict=True))
+
+
+Perform = Callable[[StepCall], StepResult]

@@ -1,0 +1,88 @@
+"""The cache key of a step: a digest over everything that determines its outputs.
+
+It is made of named parts, which the step's record keeps, so that two runs can be compared part by
+part: the format of keys, the task's code (with the project's code that it calls), its arguments
+(plain values as they are; artifacts by their content's digest), its seed, and the handlers that
+the outputs are saved with where they were chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from findspot.core.canonical import canonical_json
+from findspot.core.digests import Digest, hash_bytes
+from findspot.engine.values import Arguments, Saved
+from findspot.graph.spec import InputSpec, TaskSpec
+
+KEY_FORMAT = 1
+
+
+def key_parts(
+    spec: TaskSpec,
+    code: Digest,
+    arguments: Arguments,
+    *,
+    seed: int | None,
+    handlers: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The parts as plain JSON."""
+    parts: dict[str, Any] = {
+        "format": KEY_FORMAT,
+        "task": spec.name,
+        "code": code,
+        "arguments": {
+            name: _encoded(value) for name, value in named_arguments(spec, arguments).items()
+        },
+        "outputs": [output.name for output in spec.outputs],
+    }
+    if seed is not None:
+        parts["seed"] = seed
+    if handlers:
+        parts["handlers"] = dict(handlers)
+    return parts
+
+
+def key_of(parts: Mapping[str, Any]) -> Digest:
+    return hash_bytes(canonical_json(parts))
+
+
+def named_arguments(spec: TaskSpec, arguments: Arguments) -> dict[str, Any]:
+    """Arguments by the names of the task's inputs: ``f(1)`` and ``f(x=1)`` are one call."""
+    slots = positional_slots(spec)
+    last = len(slots) - 1
+    named: dict[str, Any] = {}
+    for position, value in enumerate(arguments.args):
+        slot = slots[min(position, last)] if slots else None
+        if slot is not None and slot.variadic:
+            named[f"{slot.name}[{position - last}]"] = value
+        else:
+            named[slot.name if slot and position <= last else f"[{position}]"] = value
+    named.update(arguments.kwargs)
+    return named
+
+
+def positional_slots(spec: TaskSpec) -> list[InputSpec]:
+    """The inputs that positional arguments go to; the engine fills in the injected ones itself."""
+    return [i for i in spec.inputs if not (i.keyword_only or i.injected or i.variadic == "kwargs")]
+
+
+def _encoded(value: Any) -> Any:
+    """A value as unambiguous JSON: artifacts, tuples and mappings carry a mark."""
+    kind = type(value)
+    if kind is Saved:
+        record = value.record
+        mark: list[Any] = ["artifact", record.digest]
+        if record.handler_args:
+            mark.append(dict(record.handler_args))
+        if value.part is not None:
+            mark.append(value.part)
+        return mark
+    if kind is list:
+        return ["list", [_encoded(item) for item in value]]
+    if kind is tuple:
+        return ["tuple", [_encoded(item) for item in value]]
+    if kind is dict:
+        return ["mapping", [[_encoded(k), _encoded(v)] for k, v in value.items()]]
+    return value

@@ -1,0 +1,418 @@
+"""Run a plan: what is ready is reused or started, what is done sets others free."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from findspot.artifacts.saving import prepare, record_of
+from findspot.catalog.protocol import NewVersion
+from findspot.core.digests import Digest
+from findspot.core.records import (
+    CacheEntry,
+    FileEntry,
+    JobOutput,
+    LogLine,
+    Producer,
+    StepRecord,
+    now,
+)
+from findspot.engine.calls import JobFacts, SavePlan, StepCall, StepResult
+from findspot.engine.errors import CannotSend
+from findspot.engine.failures import failure_of
+from findspot.engine.keys import key_of, key_parts, named_arguments
+from findspot.engine.plans import Plan, output_name
+from findspot.engine.values import NOT_LOADED, Arguments, Saved, replaced, saved_in
+from findspot.graph.spec import Opaque, Ref, Step
+
+if TYPE_CHECKING:
+    from findspot.artifacts.space import ArtifactSpace
+    from findspot.engine.executors import Executor
+    from findspot.engine.fingerprint import Fingerprint
+    from findspot.engine.recorder import Recorder
+    from findspot.engine.sources import TaskSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How a plan is run.
+
+    Args:
+        cache: reuse what equal steps made before; False runs every step.
+        seed: each step gets a seed of its own derived from it; None: seeds are left alone.
+        portable: tasks must be in a form that can be sent to other processes.
+        on_step: told of each change of a step.
+    """
+
+    cache: bool = True
+    seed: int | None = None
+    portable: bool = False
+    on_step: Callable[[StepRecord], None] | None = None
+
+
+class Runner:
+    """One run of a plan, in the thread of its caller.
+
+    Args:
+        given: values of parameters and artifact inputs: plain ones, or `Saved`.
+        opaque: the `Saved` that stands for each live object in the graph, by identity.
+        before: finished steps of an earlier attempt of the same job, which are not run again.
+    """
+
+    def __init__(
+        self,
+        space: ArtifactSpace,
+        recorder: Recorder,
+        plan: Plan,
+        job: JobFacts,
+        given: Mapping[str, Any],
+        opaque: Mapping[int, Saved],
+        options: RunOptions,
+        before: Mapping[str, StepRecord] | None = None,
+    ) -> None:
+        self.records: dict[str, StepRecord] = {}
+        self._space = space
+        self._recorder = recorder
+        self._plan = plan
+        self._job = job
+        self._given = given
+        self._opaque = opaque
+        self._options = options
+        self._before = before or {}
+        self._made: dict[tuple[str, str], Saved] = {}
+        self._codes: dict[str, Fingerprint] = {}
+        self._portable: dict[str, TaskSource] = {}
+        self._position = {name: index for index, name in enumerate(plan.order)}
+
+    def run(self, executor: Executor) -> None:
+        """Run every step that can be run; `records` then holds what became of each.
+
+        Raises:
+            KeyboardInterrupt: after the records say so.
+        """
+        plan = self._plan
+        waiting = {name: len(plan.waits[name]) for name in plan.order}
+        ready = [self._position[name] for name in plan.order if not waiting[name]]
+        running = 0
+        try:
+            while ready or running:
+                while ready and running < executor.slots:
+                    name = plan.order[heapq.heappop(ready)]
+                    call = self._prepare(name)
+                    if call is None:
+                        self._release(name, waiting, ready)
+                    else:
+                        executor.start(call)
+                        running += 1
+                if running:
+                    result = executor.result()
+                    running -= 1
+                    self._complete(result)
+                    if result.interrupted:
+                        raise KeyboardInterrupt
+                    self._release(result.step, waiting, ready)
+        except BaseException:
+            self._stop()
+            raise
+
+    def exported(self) -> dict[str, Saved]:
+        """The graph's outputs that were made, by name; composed ones are saved now.
+
+        Raises:
+            FindspotError: a composed output cannot be saved.
+        """
+        made: dict[str, Saved] = {}
+        for name, place in self._plan.exports.items():
+            if place in self._made:
+                made[name] = self._made[place]
+        for export in self._plan.composed:
+            try:
+                contents = replaced(export.contents, self._value_of)
+            except KeyError:
+                continue  # A step that it needs did not finish.
+            value = Arguments((contents,)).load(self._space)[0][0]
+            new = prepare(
+                self._space,
+                value,
+                export.name,
+                project=self._job.project,
+                handler=self._space.handler_for(value, export.handler),
+                handler_args=export.args,
+                kind=export.kind,
+                producer=Producer(self._job.id, None, export.name),
+            )
+            self._recorder.version(new)
+            made[export.name] = Saved(new.record, new.files)
+        for name, saved in made.items():
+            self._recorder.output(JobOutput(self._job.id, name, saved.record.uid))
+        return made
+
+    # ------------------------------------------------------------------ one step
+
+    def _prepare(self, name: str) -> StepCall | None:
+        """A call to start; None where the step is settled: reused, skipped or failed."""
+        step = self._plan.graph.steps[name]
+        record = StepRecord(
+            job=self._job.id,
+            name=name,
+            task=step.task,
+            position=self._position[name],
+            status="running",
+            started=now(),
+        )
+        lost = [
+            before
+            for before in self._plan.waits[name]
+            if self.records[before].status != "finished"
+        ]
+        if lost:
+            self._settle(replace(record, status="skipped", started=None))
+            return None
+        finished = self._before.get(name)
+        if finished is not None and self._recall(finished):
+            self.records[name] = finished
+            return None
+        try:
+            return self._call(step, record)
+        except Exception as error:
+            self._fail(record, error)
+            return None
+
+    def _call(self, step: Step, record: StepRecord) -> StepCall | None:
+        spec = self._plan.graph.tasks[step.task]
+        saves = self._plan.saves[step.name]
+        source = self._plan.sources[step.task]
+        arguments = Arguments(
+            tuple([replaced(value, self._value_of) for value in step.args]),
+            {key: replaced(value, self._value_of) for key, value in step.kwargs.items()},
+        )
+        seed = self._seed(step.name)
+        code = self._code(step.task)
+        parts = key_parts(
+            spec, code.digest, arguments, seed=seed, handlers=self._chosen_handlers(saves)
+        )
+        named = named_arguments(spec, arguments)
+        inputs: dict[str, str] = {}
+        params: dict[str, Any] = {}
+        for place, value in named.items():
+            found = list(saved_in(value, place))
+            if found:
+                inputs.update({where: saved.record.uid for where, saved in found})
+            else:
+                params[place] = list(value) if type(value) is tuple else value
+        wants_cache = step.cache if step.cache is not None else source.options.cache
+        key = key_of(parts) if wants_cache and not code.unfingerprintable else None
+        record = replace(record, key=key, parts=parts, inputs=inputs, params=params)
+        if key is not None and self._options.cache:
+            entry = self._space.catalog.cached(key)
+            if entry is not None and self._reuse(entry, record, saves):
+                return None
+        if wants_cache and code.unfingerprintable:
+            self._say(
+                step.name,
+                "It is run each time, because its code uses what has no fingerprint: "
+                + ", ".join(code.unfingerprintable[:5]),
+            )
+        self.records[step.name] = record
+        self._recorder.step(record)
+        self._tell(record)
+        return StepCall(
+            job=self._job,
+            step=step.name,
+            spec=spec,
+            source=self._sendable(step, source),
+            arguments=arguments,
+            saves=saves,
+            seed=seed,
+        )
+
+    def _complete(self, result: StepResult) -> None:
+        record = replace(
+            self.records[result.step],
+            started=result.started,
+            ended=result.ended,
+            attempt=result.attempt,
+            failure=result.failure,
+        )
+        if result.failure is not None:
+            status = "interrupted" if result.interrupted else "failed"
+            self._settle(replace(record, status=status))
+            return
+        for name, new in result.versions.items():
+            self._made[result.step, name] = Saved(
+                new.record, new.files, result.values.get(name, NOT_LOADED)
+            )
+        record = replace(
+            record,
+            status="finished",
+            outputs={name: new.record.uid for name, new in result.versions.items()},
+        )
+        self.records[result.step] = record
+        self._recorder.finished(record, list(result.versions.values()), cache=True)
+        self._tell(record)
+
+    def _release(self, name: str, waiting: dict[str, int], ready: list[int]) -> None:
+        for follower in self._plan.followers.get(name, ()):
+            waiting[follower] -= 1
+            if not waiting[follower]:
+                heapq.heappush(ready, self._position[follower])
+
+    # ------------------------------------------------------------------ reuse
+
+    def _reuse(
+        self, entry: CacheEntry, record: StepRecord, saves: tuple[SavePlan, ...]
+    ) -> bool:
+        """Take the outputs of an equal step; False where some of them, or their bytes, are gone."""
+        if not entry.complete or any(save.name not in entry.outputs for save in saves):
+            return False
+        files: dict[str, tuple[FileEntry, ...]] = {}
+        if entry.in_store:
+            for save in saves:
+                files[save.name] = self._space.catalog.files(entry.outputs[save.name].uid)
+            if not self._stored(files):
+                return False
+        new: list[NewVersion] = []
+        outputs: dict[str, str] = {}
+        for save in saves:
+            found = entry.outputs[save.name]
+            saved = Saved(found, files.get(save.name))
+            if found.key != save.key or found.project != self._job.project:
+                twin = self._renamed(saved, save, record)
+                new.append(twin)
+                saved = Saved(twin.record, twin.files)
+            self._made[record.name, save.name] = saved
+            outputs[save.name] = saved.record.uid
+        record = replace(
+            record,
+            status="finished",
+            cached=True,
+            source_job=entry.job,
+            outputs=outputs,
+            ended=now(),
+        )
+        self.records[record.name] = record
+        self._recorder.finished(record, new, cache=False)
+        self._tell(record)
+        return True
+
+    def _renamed(self, saved: Saved, save: SavePlan, record: StepRecord) -> NewVersion:
+        """A version of the same bytes under another key."""
+        found = saved.record
+        files = saved.files
+        if files is None:
+            files = self._space.catalog.files(found.uid)
+        return record_of(
+            self._space,
+            files,
+            save.key,
+            project=self._job.project,
+            handler_name=found.handler,
+            handler_args=found.handler_args,
+            python_type=found.python_type,
+            kind=save.kind or found.kind,
+            metadata=found.metadata,
+            preview=found.preview,
+            producer=Producer(self._job.id, record.name, save.name),
+        )
+
+    def _recall(self, finished: StepRecord) -> bool:
+        """Take the outputs that an earlier attempt of this job made; False where they are gone."""
+        names = {save.name for save in self._plan.saves[finished.name]}
+        if finished.status != "finished" or names != set(finished.outputs):
+            return False
+        versions = self._space.catalog.versions(finished.outputs.values())
+        files = {uid: self._space.catalog.files(uid) for uid in versions}
+        if len(versions) != len(set(finished.outputs.values())) or not self._stored(files):
+            return False
+        for name, uid in finished.outputs.items():
+            self._made[finished.name, name] = Saved(versions[uid], files[uid])
+        return True
+
+    def _stored(self, files: Mapping[str, tuple[FileEntry, ...]]) -> bool:
+        digests: set[Digest] = {
+            entry.digest for entries in files.values() for entry in entries if entry.inline is None
+        }
+        return not digests or not self._space.store.missing(digests)
+
+    # ------------------------------------------------------------------ parts of a call
+
+    def _value_of(self, leaf: Any) -> Any:
+        if type(leaf) is Ref:
+            if leaf.name in self._plan.graph.steps:
+                return self._output_of(leaf)
+            value = self._given[leaf.name]
+            if leaf.output is not None and isinstance(value, Saved):
+                outputs = self._plan.graph.artifact_inputs[leaf.name]
+                if outputs.unpack:
+                    names = [output.name for output in outputs.outputs]
+                    return replace(value, part=names.index(leaf.output))
+            return value
+        if type(leaf) is Opaque:
+            return self._opaque[id(leaf)]
+        return leaf
+
+    def _output_of(self, ref: Ref) -> Any:
+        name = output_name(self._plan.graph, ref)
+        if name is not None:
+            return self._made[ref.name, name]
+        outputs = self._plan.graph.tasks[self._plan.graph.steps[ref.name].task].outputs
+        return tuple(self._made[ref.name, output.name] for output in outputs)
+
+    def _code(self, task: str) -> Fingerprint:
+        found = self._codes.get(task)
+        if found is None:
+            found = self._codes[task] = self._plan.sources[task].fingerprint()
+        return found
+
+    def _seed(self, step: str) -> int | None:
+        if self._options.seed is None:
+            return None
+        from findspot.engine.seeds import derive_seed
+
+        return derive_seed(self._options.seed, step)
+
+    def _chosen_handlers(self, saves: tuple[SavePlan, ...]) -> dict[str, Any]:
+        chosen: dict[str, Any] = {}
+        for save in saves:
+            if save.handler is not None:
+                code = self._space.handler_digest(save.handler)
+                chosen[save.name] = [save.handler, code, dict(save.handler_args)]
+        return chosen
+
+    def _sendable(self, step: Step, source: TaskSource) -> TaskSource:
+        if not self._options.portable:
+            return source
+        found = self._portable.get(step.task)
+        if found is None:
+            found = self._portable[step.task] = source.portable()
+        return found
+
+    # ------------------------------------------------------------------ records
+
+    def _settle(self, record: StepRecord) -> None:
+        self.records[record.name] = record
+        self._recorder.step(record)
+        self._tell(record)
+
+    def _fail(self, record: StepRecord, error: Exception) -> None:
+        if isinstance(error, CannotSend):
+            error = CannotSend(record.name, error.reason)
+        failure = failure_of(error)
+        self._say(record.name, failure.traceback or failure.message, "ERROR")
+        self._settle(replace(record, status="failed", ended=now(), failure=failure))
+
+    def _stop(self) -> None:
+        """The run was interrupted: what was under way and what was still to come is so too."""
+        for name in self._plan.order:
+            record = self.records.get(name)
+            if record is not None and record.status == "running":
+                self._settle(replace(record, status="interrupted", ended=now()))
+
+    def _say(self, step: str, text: str, level: str = "INFO") -> None:
+        self._recorder.line(LogLine(self._job.id, step, now(), level, "findspot", text))
+
+    def _tell(self, record: StepRecord) -> None:
+        if self._options.on_step is not None:
+            self._options.on_step(record)

@@ -1,0 +1,77 @@
+"""Stop a step that takes too long."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from findspot.engine.errors import StepTimeout
+
+
+class _TimeUp(BaseException):
+    """Not an `Exception`, so that a task's own ``except Exception`` does not swallow it."""
+
+
+@contextmanager
+def deadline(step: str, seconds: float | None) -> Iterator[None]:
+    """Raise `StepTimeout` in the block once ``seconds`` have passed; None: never.
+
+    In the main thread a timer signal interrupts even a blocking system call. Elsewhere the
+    exception is raised at the next Python instruction, so code that waits in C is stopped when it
+    comes back.
+    """
+    if seconds is None:
+        yield
+    elif threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
+        with _by_signal(step, seconds):
+            yield
+    else:
+        with _by_thread(step, seconds):
+            yield
+
+
+@contextmanager
+def _by_signal(step: str, seconds: float) -> Iterator[None]:
+    def ring(number: int, frame: FrameType | None) -> None:
+        raise _TimeUp
+
+    before = signal.signal(signal.SIGALRM, ring)
+    remaining, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    except _TimeUp:
+        raise StepTimeout(step, seconds) from None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, remaining, interval)
+        signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
+def _by_thread(step: str, seconds: float) -> Iterator[None]:
+    target = threading.get_ident()
+    lock = threading.Lock()
+    over = False
+
+    def ring() -> None:
+        with lock:
+            if not over:
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                    ctypes.c_ulong(target), ctypes.py_object(_TimeUp)
+                )
+
+    timer = threading.Timer(seconds, ring)
+    timer.daemon = True
+    timer.start()
+    try:
+        try:
+            yield
+        finally:
+            with lock:
+                over = True
+            timer.cancel()
+    except _TimeUp:
+        raise StepTimeout(step, seconds) from None
