@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import socket
-import subprocess
+import platform
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -60,6 +59,9 @@ def is_alive(process: Mapping[str, Any]) -> bool | None:
     False is certain: the process ended, its id now belongs to another one, or the machine has
     been started again since. None means that it cannot be known from here: the process is on
     another host, in another container, or the description lacks what is needed.
+
+    Args:
+        process: what `this_process` returned there, perhaps after a round trip through JSON.
     """
     pid = process.get("pid")
     if not isinstance(pid, int) or isinstance(pid, bool) or pid <= 0:
@@ -70,7 +72,8 @@ def is_alive(process: Mapping[str, Any]) -> bool | None:
     if _differ(process.get("machine"), here["machine"]):
         return None
     if _differ(process.get("boot"), here["boot"]):
-        return False
+        # Containers may lack the machine's id; then this may be another machine of the same name.
+        return False if here["machine"] and process.get("machine") else None
     if _differ(process.get("namespace"), here["namespace"]):
         return None
     seen = _look(pid)
@@ -88,7 +91,7 @@ def _differ(recorded: object, here: object) -> bool:
 
 def _place() -> dict[str, Any]:
     return {
-        "host": socket.gethostname(),
+        "host": platform.node(),
         "machine": _machine(),
         "boot": _read(_PROC / "sys/kernel/random/boot_id"),
         "namespace": _namespace(),
@@ -129,7 +132,8 @@ def _look_in_proc(pid: int) -> _Seen | None:
     try:
         stat = (_PROC / str(pid) / "stat").read_bytes()
     except OSError:
-        return None
+        # Gone; or it belongs to somebody else, and this system hides those.
+        return _ask_by_signal(pid)
     # The second field is the program's name in brackets, and may itself hold brackets and spaces.
     fields = stat[stat.rfind(b")") + 2 :].split()
     # A zombie (Z) has ended and only waits for its parent to hear of it.
@@ -138,6 +142,8 @@ def _look_in_proc(pid: int) -> _Seen | None:
 
 def _ask_ps(pid: int) -> _Seen | None:
     """As `_look`, by the `ps` program: state and start time, to the second."""
+    import subprocess
+
     command = ["ps", "-o", "stat=,lstart=", "-p", str(pid)]
     environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC0"}
     try:
