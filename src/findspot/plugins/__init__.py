@@ -15,33 +15,42 @@ ArtifactTaskInterface = ArtifactTask
 """The name that plugins written for Dioptra use."""
 
 if TYPE_CHECKING:
-    from findspot.plugins.analysis import PluginAnalysis, analyse
-    from findspot.plugins.artifact_handler import artifact_handler
-    from findspot.plugins.loading import ensure, load_function, load_handler, materialise
+    from findspot.plugins.analysis import Analysis, analyse
+    from findspot.plugins.errors import (
+        ArtifactTaskFailed,
+        PluginBroken,
+        PluginDamaged,
+        PluginNameMissing,
+    )
+    from findspot.plugins.loading import LoadedPlugin, PluginSource, load_plugin
     from findspot.plugins.snapshots import read_analysis, snapshot
 
 _LAZY = {
-    "PluginAnalysis": "analysis",
+    "Analysis": "analysis",
+    "ArtifactTaskFailed": "errors",
+    "LoadedPlugin": "loading",
+    "PluginBroken": "errors",
+    "PluginDamaged": "errors",
+    "PluginNameMissing": "errors",
+    "PluginSource": "loading",
     "analyse": "analysis",
-    "artifact_handler": "artifact_handler",
-    "ensure": "loading",
-    "load_function": "loading",
-    "load_handler": "loading",
-    "materialise": "loading",
+    "load_plugin": "loading",
     "read_analysis": "snapshots",
     "snapshot": "snapshots",
 }
 
 __all__ = [
+    "Analysis",
     "ArtifactTask",
+    "ArtifactTaskFailed",
     "ArtifactTaskInterface",
-    "PluginAnalysis",
+    "LoadedPlugin",
+    "PluginBroken",
+    "PluginDamaged",
+    "PluginNameMissing",
+    "PluginSource",
     "analyse",
-    "artifact_handler",
-    "ensure",
-    "load_function",
-    "load_handler",
-    "materialise",
+    "load_plugin",
     "read_analysis",
     "register",
     "snapshot",

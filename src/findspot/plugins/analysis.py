@@ -19,7 +19,7 @@ from findspot.plugins.source_types import class_type
 
 
 @dataclass(frozen=True, slots=True)
-class PluginAnalysis:
+class Analysis:
     """What a plugin's source says about it.
 
     Args:
@@ -38,8 +38,8 @@ class PluginAnalysis:
     problems: tuple[Problem, ...] = ()
 
 
-def analyse(folder: Path) -> PluginAnalysis:
-    """The tasks and artifact tasks of a plugin (a folder, or one ``.py`` file), without importing it.
+def analyse(folder: Path) -> Analysis:
+    """The tasks and artifact tasks of a plugin, a folder or one ``.py`` file; nothing is imported.
 
     Mistakes are listed in the result, each with file and line. Raises `NotFound` where there is no
     such folder, and `InvalidName` where its name cannot be a plugin's.
@@ -47,7 +47,7 @@ def analyse(folder: Path) -> PluginAnalysis:
     return analyse_files(read_plugin(folder))
 
 
-def analyse_files(files: PluginFiles) -> PluginAnalysis:
+def analyse_files(files: PluginFiles) -> Analysis:
     """As `analyse`, for files that were read already."""
     problems = list(files.problems)
     trees = {}
@@ -76,9 +76,7 @@ def analyse_files(files: PluginFiles) -> PluginAnalysis:
         for own in [OwnClass(module, qualname, node)]
         if own.qualname not in handlers
     }
-    return PluginAnalysis(
-        files.name, tuple(files.contents), tasks, handlers, classes, tuple(problems)
-    )
+    return Analysis(files.name, tuple(files.contents), tasks, handlers, classes, tuple(problems))
 
 
 def _parse(plugin: str, path: str, data: bytes, problems: list[Problem]) -> ast.Module | None:

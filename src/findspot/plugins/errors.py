@@ -5,7 +5,7 @@ from __future__ import annotations
 from findspot.core.errors import FindspotError
 
 
-class PluginImportFailed(FindspotError):
+class PluginBroken(FindspotError):
     """A plugin's file could not be imported: its own code raised, or does not parse."""
 
     exit_code = 2
@@ -46,7 +46,7 @@ class PluginDamaged(FindspotError):
         super().__init__(
             f"The files of the plugin {plugin!r} are not those of its snapshot: {reason}.",
             where=folder,
-            how="Delete that folder; it is written again from the workspace when a job needs it.",
+            how="Nothing of it was imported. Register the plugin again, or restore the workspace.",
         )
 
 

@@ -15,7 +15,7 @@ MARK = "__findspot_registration__"
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What `register` was told: the task's name and the names of its outputs (None: as annotated)."""
+    """What `register` was told: the task's name, its outputs' names (None: as annotated)."""
 
     name: str
     outputs: tuple[str, ...] | None = None
@@ -91,7 +91,7 @@ class ArtifactTask(ABC):
 
     Optional extras: the class attributes ``kind`` (of the artifacts it makes), ``deterministic``
     (equal values give equal bytes) and ``safe`` (loading runs no code from the file), and the
-    static methods ``describe(contents) -> dict`` and ``preview(contents) -> Preview | bytes | str``.
+    static methods ``describe(contents) -> dict`` and ``preview(contents) -> Preview | None``.
     """
 
     @staticmethod

@@ -50,23 +50,24 @@ def check_plugin_name(name: object) -> str:
     return checked
 
 
-def read_plugin(folder: Path) -> PluginFiles:
+def read_plugin(folder: Path, name: str | None = None) -> PluginFiles:
     """Everything in a plugin folder but hidden files and ``__pycache__``; or one ``.py`` file.
 
-    Nothing outside the folder is read. Raises `NotFound` where there is nothing, and `InvalidName`
-    where the folder's name cannot be a plugin's.
+    Nothing outside the folder is read. ``name`` is the plugin's, by default the folder's.
+
+    Raises `NotFound` where there is nothing, and `InvalidName` where the name cannot be a plugin's.
     """
     # A trailing ".." or "." must still give a name; links to the plugin itself are the user's.
     folder = Path(os.path.abspath(folder))
     if folder.is_file() and folder.suffix == ".py":
-        return _Reading(check_plugin_name(folder.stem), folder.parent).single(folder)
+        return _Reading(check_plugin_name(name or folder.stem), folder.parent).single(folder)
     if not folder.is_dir():
         raise NotFound(
             "plugin folder",
             str(folder),
             how="A plugin is a folder of Python files, or one .py file.",
         )
-    return _Reading(check_plugin_name(folder.name), folder).whole()
+    return _Reading(check_plugin_name(name or folder.name), folder).whole()
 
 
 @dataclass(slots=True)
@@ -88,7 +89,7 @@ class _Reading:
             self._problem(
                 "",
                 "The folder holds no Python file.",
-                hint="A plugin is a folder of .py files with registered functions or artifact tasks.",
+                hint="A plugin is a folder of .py files with registered functions.",
             )
         return self._result()
 

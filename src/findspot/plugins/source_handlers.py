@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from findspot.core.canonical import is_plain
 from findspot.core.errors import Problem
 from findspot.core.types import UNKNOWN, Type
 from findspot.graph.spec import HandlerSpec
@@ -126,7 +127,7 @@ def _check(
     if not importable(task.scope):
         problem(
             task.node.lineno,
-            f"The file {task.scope.file!r} holds an artifact task, but its name cannot be a module's.",
+            f"The file {task.scope.file!r} holds an artifact task; its name cannot be a module's.",
             expected="letters, digits and _ only, not beginning with a digit",
             hint="Rename the file.",
         )
@@ -219,4 +220,15 @@ def _schema(validation: _Method) -> Any:
         schema = ast.literal_eval(body[0].value)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return ...
-    return schema if schema is None or isinstance(schema, dict) else ...
+    if schema is None:
+        return None
+    plain = _without_tuples(schema)
+    return plain if isinstance(plain, dict) and is_plain(plain) else ...
+
+
+def _without_tuples(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_without_tuples(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _without_tuples(item) for key, item in value.items()}
+    return value

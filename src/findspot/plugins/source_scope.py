@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -135,9 +136,7 @@ class PluginScope:
 
 
 def is_standard(module: str) -> bool:
-    """Whether a top-level module is of the standard library, which a plugin's files never shadow."""
-    import sys
-
+    """Whether a top-level module is of the standard library; a plugin's files never shadow it."""
     return module in sys.stdlib_module_names
 
 
@@ -191,9 +190,9 @@ def _read_names(scope: ModuleScope) -> None:
             case _ if (
                 type(statement).__name__ == "TypeAlias"
             ):  # the `type` statement of Python 3.12
-                named, value = getattr(statement, "name", None), getattr(statement, "value", None)
-                if isinstance(named, ast.Name) and isinstance(value, ast.expr):
-                    scope.aliases.setdefault(named.id, value)
+                named, meant = getattr(statement, "name", None), getattr(statement, "value", None)
+                if isinstance(named, ast.Name) and isinstance(meant, ast.expr):
+                    scope.aliases.setdefault(named.id, meant)
             case _:
                 pass
 

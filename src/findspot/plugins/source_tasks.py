@@ -262,12 +262,12 @@ def _literal_options(options: Mapping[str, ast.expr], default: str) -> tuple[str
         outputs = _literal(options["outputs"], "outputs")
         if isinstance(outputs, str):
             # One name in quotes is the value as it is; a list of one unpacks.
-            return name, [outputs, ""]
+            return str(name), [outputs, ""]
         if outputs is not None and not (
             isinstance(outputs, list | tuple) and all(isinstance(o, str) and o for o in outputs)
         ):
             raise ValueError(f"outputs is {outputs!r}, not a list of names")
-    return name, list(outputs) if isinstance(outputs, list | tuple) else None
+    return str(name), list(outputs) if isinstance(outputs, list | tuple) else None
 
 
 def _literal(node: ast.expr, what: str) -> object:
