@@ -38,10 +38,13 @@ class RecordedStream:
         # Quiet while passing on, too: the stream may itself write to another stand-in.
         VOICE.quiet = True
         try:
-            step.add_text(self._source, text)
             return self._stream.write(text) if step.rules.echo else len(text)
         finally:
-            VOICE.quiet = False
+            # Also when nobody listens any more at the other end of a pipe.
+            try:
+                step.add_text(self._source, text)
+            finally:
+                VOICE.quiet = False
 
     def writelines(self, lines: Iterable[str]) -> None:
         for line in lines:
