@@ -22,7 +22,7 @@ class Builtin:
 
 _VALUES = "findspot.handlers.values"
 _STRUCTURES = "findspot.handlers.structures"
-_MODELS = "findspot.handlers.dataclasses_models"
+_MODELS = _STRUCTURES
 _NUMPY = "findspot.handlers.numpy_arrays"
 
 BUILTINS: tuple[Builtin, ...] = (
@@ -30,16 +30,15 @@ BUILTINS: tuple[Builtin, ...] = (
         "structure",
         (
             *("int", "list", "dict", "tuple", "set", "frozenset", "complex", "range"),
-            *("collections.OrderedDict", "collections.deque", "collections.Counter"),
+            *("collections.OrderedDict", "collections.defaultdict"),
+            *("collections.deque", "collections.Counter"),
             *("decimal.Decimal", "fractions.Fraction", "uuid.UUID", "enum.Enum"),
             *("datetime.datetime", "datetime.date", "datetime.time", "datetime.timedelta"),
             *("pathlib.PurePosixPath", "pathlib.PureWindowsPath"),
         ),
         f"{_STRUCTURES}:StructureHandler",
     ),
-    Builtin(
-        "json", ("NoneType", "bool", "int", "float", "list", "dict"), f"{_VALUES}:JsonHandler"
-    ),
+    Builtin("json", ("NoneType", "bool", "int", "float", "list", "dict"), f"{_VALUES}:JsonHandler"),
     Builtin("text", ("str",), f"{_VALUES}:TextHandler"),
     Builtin("bytes", ("bytes", "bytearray", "memoryview"), f"{_VALUES}:BytesHandler"),
     Builtin("path.file", ("pathlib.Path",), "findspot.handlers.paths:FileHandler"),

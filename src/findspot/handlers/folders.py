@@ -1,4 +1,4 @@
-"""Folders that handlers save to and load from: over a plain directory, and within another folder."""
+"""Folders that handlers save to and load from: over a directory, and within another folder."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from functools import lru_cache
 from typing import Any
 
 _PUBLIC = {
@@ -46,13 +45,24 @@ def public_name(dotted: str) -> str:
     return _PUBLIC.get(dotted, dotted)
 
 
-@lru_cache(maxsize=4096)
 def type_name(kind: type) -> str:
     """The public dotted name of a class: ``int``, ``numpy.ndarray``, ``pandas.DataFrame``.
 
     A class of a private module (``sklearn.tree._classes.X``) is named by the nearest public module
     that is loaded and offers the same class.
     """
+    known = _names.get(kind)
+    if known is None:
+        if len(_names) >= 4096:
+            _names.clear()
+        known = _names[kind] = _find_name(kind)
+    return known
+
+
+_names: dict[type, str] = {}
+
+
+def _find_name(kind: type) -> str:
     module, qualname = kind.__module__, kind.__qualname__
     full = f"{module}.{qualname}"
     known = public_name(full)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import inspect
+import warnings
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
@@ -11,6 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from threading import RLock
 from typing import Any
 
+from findspot.core.errors import FindspotError
 from findspot.handlers.builtin import BUILTINS, FALLBACK, Builtin
 from findspot.handlers.errors import HandlerFailed, InvalidHandler, NoHandler, UnknownHandler
 from findspot.handlers.handler import Handler
@@ -51,10 +54,15 @@ class HandlerRegistry:
     """Finds the handler of a value or of a name; never imports a library in order to ask.
 
     Look-up goes by full dotted names: the value's own class, then its bases in the order of method
-    resolution, then handlers without types (predicates), then pickle. Among handlers of one type the
-    newest registered is asked first, so that yours come before built-in ones. Packages may offer
-    handlers under the entry point group ``findspot.handlers``; these are loaded when nothing else
-    takes a value or has a name. All methods may be called from any thread.
+    resolution, then handlers without types (predicates), then pickle. Among handlers of one type
+    the newest registered is asked first, so that yours come before built-in ones.
+
+    Installed packages may offer handlers under the entry point group ``findspot.handlers``. For a
+    type they come after the registered handlers of that type, and before those of its bases. They
+    are loaded once, when the registered handlers of a value's own class do not take it. One that
+    cannot be loaded is warned of, and named wherever a handler is missed.
+
+    All methods may be called from any thread.
 
     Args:
         builtins: whether the built-in handlers are in it.
@@ -69,6 +77,7 @@ class HandlerRegistry:
         self._fallback: _Source | None = None
         self._memo: dict[type, tuple[_Source, ...]] = {}
         self._plugins_pending = plugins
+        self._broken: dict[str, BaseException] = {}
         if builtins:
             for entry in BUILTINS:
                 self._add(self._builtin(entry))
@@ -96,20 +105,23 @@ class HandlerRegistry:
         source = None
         try:
             for source in sources:
-                handler = source.handler or source.load()
+                handler = source.handler
+                if handler is None:
+                    handler = source.load()
                 if handler.accepts(value):
                     return handler
-            if self._load_plugins():
+            if self._plugins_pending:
+                self._load_plugins()
                 return self.for_value(value)
-            for source in (*self._predicates, *((self._fallback,) if self._fallback else ())):
-                handler = source.handler or source.load()
+            for source in self._untyped():
+                handler = source.load()
                 if handler.accepts(value):
                     return handler
-        except UnknownHandler as error:
+        except FindspotError as error:
+            if not isinstance(error, UnknownHandler) or self._names.get(error.name) is not source:
+                raise
             advice = f"{error.how}\nor save it as pickle on purpose: handler='pickle'"
-            raise NoHandler(
-                type_name(kind), [(error.name, error.what)], advice=advice
-            ) from error
+            raise NoHandler(type_name(kind), [(error.name, error.what)], advice=advice) from error
         except Exception as error:
             name = source.name if source is not None else "?"
             raise HandlerFailed(name, "look at", error) from error
@@ -121,19 +133,24 @@ class HandlerRegistry:
         Bases are not known from a name alone. `UnknownHandler` if its library is missing.
         """
         found = self._typed.get(public_name(dotted_name))
-        if found is None and self._load_plugins():
+        if found is None:
+            self._load_plugins()
             found = self._typed.get(public_name(dotted_name))
         return found[0].load() if found else None
 
     def by_name(self, name: str) -> ArtifactHandler:
         """The handler of this name, as a version's record holds it; `UnknownHandler` if none."""
         source = self._names.get(name)
-        if source is None and self._load_plugins():
+        if source is None:
+            self._load_plugins()
             source = self._names.get(name)
         if source is None:
+            for entry, cause in self._broken.items():
+                if entry == name or name.startswith(f"{entry}."):
+                    raise UnknownHandler(name, cause=cause) from cause
             near = difflib.get_close_matches(name, self._names, n=3)
             raise UnknownHandler(name, near)
-        return source.handler or source.load()
+        return source.load()
 
     def names(self) -> tuple[str, ...]:
         """The names of all handlers, sorted; built-in ones also if their library is missing."""
@@ -142,17 +159,17 @@ class HandlerRegistry:
 
     def tried(self, value: Any) -> list[tuple[str, str]]:
         """(name, reason) of each handler that was asked for ``value`` and said no."""
-        asked = (*self._of_type(type(value)), *self._predicates)
-        if self._fallback is not None:
-            asked = (*asked, self._fallback)
         tried = []
-        for source in asked:
+        for source in (*self._of_type(type(value)), *self._untyped()):
             handler = source.load()
-            if source.types or source is self._fallback:
+            if not handler.accepts(value):
                 reason = getattr(handler, "why_not", None)
                 text = reason(value) if reason is not None else "it does not take this value"
-                if not handler.accepts(value):
-                    tried.append((source.name, text))
+                tried.append((source.name, text))
+        tried += [
+            (name, f"its package could not be loaded: {type(cause).__name__}: {cause}")
+            for name, cause in self._broken.items()
+        ]
         return tried
 
     def copy(self) -> HandlerRegistry:
@@ -172,6 +189,7 @@ class HandlerRegistry:
             other._predicates = tuple(map(again, self._predicates))
             other._fallback = None if self._fallback is None else again(self._fallback)
             other._plugins_pending = self._plugins_pending
+            other._broken = dict(self._broken)
         return other
 
     # ------------------------------------------------------------------ inside
@@ -181,24 +199,28 @@ class HandlerRegistry:
         if handler is None or isinstance(handler, Handler):
             # An instance knows its registry, so the copy needs one of its own.
             def make() -> ArtifactHandler:
-                return self._adopt(type(source.load())())
+                return self._adopt(copy.copy(source.load()))
 
             return _Source(source.name, source.types, make, extra=source.extra)
         return _Source(source.name, source.types, lambda: handler, handler=handler)
 
-    def _add(self, source: _Source) -> None:
+    def _untyped(self) -> tuple[_Source, ...]:
+        fallback = self._fallback
+        return self._predicates if fallback is None else (*self._predicates, fallback)
+
+    def _add(self, source: _Source, *, last: bool = False) -> None:
         self._names[source.name] = source
         for name in dict.fromkeys(source.types):
-            older = [other for other in self._typed.get(name, ()) if other.name != source.name]
-            self._typed[name] = (source, *older)
+            self._typed[name] = _placed(source, self._typed.get(name, ()), last)
         if not source.types:
-            older = [other for other in self._predicates if other.name != source.name]
-            self._predicates = (source, *older)
+            self._predicates = _placed(source, self._predicates, last)
         self._memo = {}
 
     def _of_type(self, kind: type) -> tuple[_Source, ...]:
+        """The handlers to ask; only those of the class itself while the plugins are not loaded."""
         found: dict[int, _Source] = {}
-        for base in kind.__mro__:
+        pending = self._plugins_pending
+        for base in kind.__mro__[:1] if pending else kind.__mro__:
             for source in self._typed.get(type_name(base), ()):
                 found.setdefault(id(source), source)
         memo = self._memo
@@ -239,24 +261,38 @@ class HandlerRegistry:
         made: ArtifactHandler = handler()
         return self._adopt(made)
 
-    def _load_plugins(self) -> bool:
+    def _load_plugins(self) -> None:
         if not self._plugins_pending:
-            return False
+            return
         with self._lock:
-            if not self._plugins_pending:
-                return True
-            self._plugins_pending = False
-            found = sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name)
-            for entry in found:
-                self._add_plugin(entry)
-            return bool(found)
+            # Asked again, as another thread may have done it; which type checkers cannot know.
+            if self.__dict__["_plugins_pending"]:
+                for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda e: e.name):
+                    self._load_plugin(entry)
+                self._memo = {}
+                self._plugins_pending = False
 
-    def _add_plugin(self, entry: EntryPoint) -> None:
+    def _load_plugin(self, entry: EntryPoint) -> None:
         try:
-            handler = entry.load()
-        except Exception as error:
-            raise UnknownHandler(entry.name, cause=error) from error
-        self.register(handler)
+            made = self._adapt(entry.load())
+        except Exception as error:  # whatever a package raises, the others' handlers still work
+            self._broken[entry.name] = error
+            package = "" if entry.dist is None else f" of the package {entry.dist.name}"
+            warnings.warn(
+                f"The handler {entry.name!r}{package} ({entry.value}) cannot be loaded: "
+                f"{type(error).__name__}: {error}",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+            return
+        if made.name not in self._names:
+            types = tuple(_dotted(each) for each in made.types)
+            self._add(_Source(made.name, types, lambda: made, handler=made), last=True)
+
+
+def _placed(source: _Source, others: tuple[_Source, ...], last: bool) -> tuple[_Source, ...]:
+    others = tuple(other for other in others if other.name != source.name)
+    return (*others, source) if last else (source, *others)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""JSON values, text and bytes: the values that most steps pass, so the path to save one is short."""
+"""JSON values, text and bytes: what most steps pass, so the path to save one is short."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from findspot.handlers.handler import PREVIEW_TEXT, Handler, text_preview
 from findspot.handlers.protocol import LoadFolder, SaveFolder
 
 NESTING = 200
-"""The deepest nesting of lists and dicts that is saved; Python's own JSON reader allows little more."""
+"""The deepest nesting of lists and dicts that is saved; Python's JSON reader allows little more."""
 
 INT_BITS = 14_000
 """Longer integers are not written in decimal: Python refuses to read more than 4300 digits."""
@@ -129,8 +129,8 @@ class JsonHandler(Handler):
 class TextHandler(Handler):
     """A str, character for character: UTF-8 in ``value.txt``.
 
-    Text with lone surrogates, which UTF-8 cannot hold, goes to ``value.wtf8``, where each is written
-    as UTF-8 would write a character of its number.
+    Text with lone surrogates, which UTF-8 cannot hold, goes to ``value.wtf8``, where each is
+    written as UTF-8 would write a character of its number.
     """
 
     name = "text"
@@ -168,9 +168,9 @@ class TextHandler(Handler):
 class BytesHandler(Handler):
     """bytes, bytearray and memoryview, byte for byte in ``value.bin``.
 
-    The three come back as what they were: a bytearray is stored as ``value.bytearray``, a memoryview
-    as ``value.memoryview`` and comes back read-only, over the same format and shape only if it was
-    of plain bytes; other memoryviews are refused.
+    The three come back as what they were: a bytearray is stored as ``value.bytearray``, a
+    memoryview as ``value.memoryview`` and comes back read-only; memoryviews of anything but plain
+    bytes are refused.
     """
 
     name = "bytes"
@@ -179,7 +179,7 @@ class BytesHandler(Handler):
     def accepts(self, value: Any) -> bool:
         kind = type(value)
         if kind is memoryview:
-            return value.format == "B" and value.ndim == 1 and value.c_contiguous
+            return bool(value.format == "B" and value.ndim == 1 and value.c_contiguous)
         return kind in (bytes, bytearray)
 
     def why_not(self, value: Any) -> str:
@@ -202,7 +202,11 @@ class BytesHandler(Handler):
         return text_preview(bytes(value[:256]).hex(" ", 1))
 
 
-_BYTES_FILES = {bytes: "value.bin", bytearray: "value.bytearray", memoryview: "value.memoryview"}
+_BYTES_FILES: dict[type, str] = {
+    bytes: "value.bin",
+    bytearray: "value.bytearray",
+    memoryview: "value.memoryview",
+}
 
 
 def _shown(key: str) -> str:
