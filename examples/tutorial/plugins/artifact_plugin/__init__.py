@@ -1,0 +1,1 @@
+"""Saves arrays and figures as files, and loads them again."""

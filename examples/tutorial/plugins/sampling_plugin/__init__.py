@@ -1,0 +1,1 @@
+"""Draws random samples and changes them step by step."""
