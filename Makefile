@@ -61,7 +61,7 @@ check: $(STAMP)
 	$(BIN)/pytest -q -n $(WORKERS) -m "not slow"
 
 docs: $(STAMP)
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks $(BENCH)
