@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import subprocess
+import tomllib
 from functools import cache
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -40,7 +42,12 @@ WORDLESS = re.compile(r"(^|/)_?(utils?|helpers?|misc|common|manager|base)\.(py|t
 def tracked() -> tuple[str, ...]:
     """The paths of all tracked files, relative to the root."""
     listing = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
+        # In a container the checkout may belong to somebody else; git refuses to read it then.
+        ["git", "-c", "safe.directory=*", "ls-files", "-z"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
     )
     return tuple(name for name in listing.stdout.split("\0") if name and (ROOT / name).is_file())
 
@@ -148,3 +155,49 @@ def test_constraints_pin_all_that_the_extras_install() -> None:
         elif not here[0].specifier.contains(metadata.version(name), prereleases=True):
             different.append(f"{name}: {metadata.version(name)} is installed, not {here[0]}")
     assert (missing, different) == ([], [])
+
+
+def own_requirements() -> list[Requirement]:
+    """What pyproject.toml asks for, of all extras; references to the project itself left out."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    found = [Requirement(line) for line in lines]
+    return [need for need in found if need.name != "findspot"]
+
+
+def test_every_pin_satisfies_what_the_project_asks_for() -> None:
+    pins = constraints()
+    wrong = []
+    for need in own_requirements():
+        chosen = pins.get(canonicalize_name(need.name), [])
+        if not chosen:
+            wrong.append(f"{need.name} is not pinned")
+        for pin in chosen:
+            (version,) = (specifier.version for specifier in pin.specifier)
+            if not need.specifier.contains(version, prereleases=True):
+                wrong.append(f"{pin} does not satisfy {need}")
+    assert wrong == []
+
+
+def test_requirements_have_lower_bounds_and_no_upper_ones() -> None:
+    operators = {
+        need.name: sorted(s.operator for s in need.specifier) for need in own_requirements()
+    }
+    assert {name: found for name, found in operators.items() if found != [">="]} == {}
+
+
+@pytest.mark.parametrize("python", ["3.11.0", "3.11.9", "3.12.0", "3.13.0", "3.14.0"])
+def test_no_package_is_pinned_twice_for_one_python(python: str) -> None:
+    environment = {
+        "python_full_version": python,
+        "python_version": python.rsplit(".", 1)[0],
+    }
+    twice = {
+        name: [str(pin) for pin in here]
+        for name, pins in constraints().items()
+        if len(
+            here := [pin for pin in pins if pin.marker is None or pin.marker.evaluate(environment)]
+        )
+        > 1
+    }
+    assert twice == {}
