@@ -130,6 +130,7 @@ versions = Table(
 
 labels = _narrow(
     "labels",
+    _key("project"),
     _key("name"),
     _key("value"),
     Column("created", BigInteger, primary_key=True, autoincrement=False),  # of the version
