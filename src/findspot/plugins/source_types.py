@@ -43,6 +43,11 @@ _COUNTED_AS: Mapping[str, Type] = {
     "numpy.float64": NUMBER,
     "numpy.str_": STRING,
 }
+# Bases that say nothing of what a value is; typing.List and its like are the classes themselves.
+_NO_PARENTS = ("typing.", "abc.", "collections.abc.", "builtins.object")
+_OLD_SPELLINGS = frozenset(
+    f"typing.{name}" for name in ("List", "Dict", "OrderedDict", "DefaultDict", "Tuple")
+)
 _SCALARS = (BOOLEAN, INTEGER, NUMBER, STRING)
 _LITERALS: Mapping[type, Type] = {
     str: STRING,
@@ -121,7 +126,7 @@ def class_type(own: OwnClass, *, depth: int = _NESTING) -> Type:
             return UNKNOWN
         if name == "typing.NamedTuple":
             return TupleOf(tuple(_fields(own, depth - 1).values()))
-        if name.startswith(("typing.", "abc.", "collections.abc.")) or name == "builtins.object":
+        if name.startswith(_NO_PARENTS) and name not in _OLD_SPELLINGS:
             continue
         parent = resolve_type(plain, own.scope, depth=depth - 1)
         if parent in _SCALARS:
