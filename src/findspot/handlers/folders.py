@@ -150,6 +150,17 @@ class PartLoadFolder:
         return self._whole.folder() / PurePosixPath(self._prefix)
 
 
+def part_of(whole: LoadFolder, prefix: str) -> PartLoadFolder:
+    """The files below one folder of ``whole``; there may be none."""
+    start = f"{prefix}/"
+    files = [
+        FileEntry(entry.path[len(start) :], entry.digest, entry.size, entry.inline)
+        for entry in whole.files
+        if entry.path.startswith(start)
+    ]
+    return PartLoadFolder(whole, prefix, files)
+
+
 def parts_of(files: Sequence[FileEntry], under: str) -> dict[str, list[FileEntry]]:
     """The files below each folder of ``under``, by that folder's name, without the prefix.
 

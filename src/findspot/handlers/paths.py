@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from findspot.core.errors import FindspotError
 from findspot.core.names import check_file_path
 from findspot.core.records import Preview
 from findspot.handlers.errors import BadFiles, BadValue
@@ -129,7 +130,7 @@ class DirectoryHandler(Handler):
 
     def preview(self, value: Any) -> Preview | None:
         """The first names in it, with their sizes."""
-        lines = []
+        lines: list[str] = []
         for file in _walk(value):
             if len(lines) == _SHOWN:
                 lines.append("…")
@@ -165,7 +166,7 @@ def _survey(root: Path) -> tuple[list[tuple[str, Path]], list[str], list[str]]:
         try:
             check_file_path(name)
             name.encode()
-        except (ValueError, Exception) as error:
+        except (FindspotError, UnicodeEncodeError) as error:
             problems.append(f"{_text(name)}: {getattr(error, 'what', error)}")
             continue
         source = path.resolve()

@@ -1,0 +1,111 @@
+"""Arrow tables, record batches, arrays: Parquet where it holds their types, else Arrow's files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from findspot.core.records import Preview
+from findspot.handlers.handler import Handler
+from findspot.handlers.protocol import LoadFolder, SaveFolder
+from findspot.handlers.tables import (
+    SHOWN_COLUMNS,
+    SHOWN_ROWS,
+    file_of,
+    parquet_holds,
+    read_arrow,
+    read_parquet,
+    table_preview,
+    write_arrow,
+    write_parquet,
+)
+
+_SCHEMA_SHOWN = 200
+
+
+class TableHandler(Handler):
+    """Arrow tables and record batches with their schema and its metadata; chunks may be joined.
+
+    One file: ``table.parquet`` or ``batch.parquet``; ending in ``.arrow`` where Parquet would
+    change a type.
+    """
+
+    name = "arrow.table"
+    types = ("pyarrow.Table", "pyarrow.RecordBatch")
+    kind = "table"
+
+    def save(self, value: Any, folder: SaveFolder, /, **args: Any) -> None:
+        if isinstance(value, pa.RecordBatch):
+            _write(folder, "batch", pa.Table.from_batches([value]))
+        else:
+            _write(folder, "table", value)
+
+    def load(self, folder: LoadFolder, /, **args: Any) -> Any:
+        stem, table = _read(folder, ("table", "batch"))
+        return _one_batch(table) if stem == "batch" else table
+
+    def describe(self, value: Any) -> Mapping[str, Any]:
+        return describe_arrow(value)
+
+    def preview(self, value: Any) -> Preview | None:
+        head = value.slice(0, SHOWN_ROWS).select(list(range(min(value.num_columns, SHOWN_COLUMNS))))
+        columns = [head.column(i).to_pylist() for i in range(head.num_columns)]
+        return table_preview(value.schema.names, zip(*columns, strict=True), value.num_rows)
+
+
+class ArrayHandler(Handler):
+    """Arrow arrays and chunked arrays, as a table of one column ``values``."""
+
+    name = "arrow.array"
+    types = ("pyarrow.Array", "pyarrow.ChunkedArray")
+    kind = "dataset"
+
+    def save(self, value: Any, folder: SaveFolder, /, **args: Any) -> None:
+        stem = "chunked" if isinstance(value, pa.ChunkedArray) else "array"
+        _write(folder, stem, pa.table({"values": value}))
+
+    def load(self, folder: LoadFolder, /, **args: Any) -> Any:
+        stem, table = _read(folder, ("array", "chunked"))
+        column = table.column("values")
+        if stem == "chunked":
+            return column
+        return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+
+    def describe(self, value: Any) -> Mapping[str, Any]:
+        return {"length": len(value), "dtype": str(value.type), "missing": value.null_count}
+
+    def preview(self, value: Any) -> Preview | None:
+        rows = [[item] for item in value.slice(0, SHOWN_ROWS).to_pylist()]
+        return table_preview(["values"], rows, len(value))
+
+
+def describe_arrow(table: Any) -> dict[str, Any]:
+    """Rows, columns, bytes in memory, and the type of each of the first 200 columns."""
+    return {
+        "rows": table.num_rows,
+        "columns": table.num_columns,
+        "bytes": table.nbytes,
+        "schema": {field.name: str(field.type) for field in list(table.schema)[:_SCHEMA_SHOWN]},
+    }
+
+
+def _write(folder: SaveFolder, stem: str, table: Any) -> None:
+    if parquet_holds(table.schema):
+        write_parquet(folder, f"{stem}.parquet", table)
+    else:
+        write_arrow(folder, f"{stem}.arrow", table)
+
+
+def _read(folder: LoadFolder, stems: tuple[str, ...]) -> tuple[str, Any]:
+    names = [f"{stem}.{ending}" for stem in stems for ending in ("parquet", "arrow")]
+    name = file_of(folder, names)
+    stem, _, ending = name.partition(".")
+    read = read_parquet if ending == "parquet" else read_arrow
+    return stem, read(folder, name)
+
+
+def _one_batch(table: Any) -> Any:
+    batches = table.combine_chunks().to_batches()
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)

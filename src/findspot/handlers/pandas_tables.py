@@ -1,0 +1,320 @@
+"""pandas' DataFrame, Series and Index, in Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from findspot.core.records import Preview
+from findspot.handlers.encoding import DOCUMENT, Decoder, Encoder
+from findspot.handlers.errors import BadFiles
+from findspot.handlers.folders import PartSaveFolder, part_of
+from findspot.handlers.handler import Handler
+from findspot.handlers.pandas_columns import plan_of, put_aside, put_back, restore
+from findspot.handlers.protocol import LoadFolder, SaveFolder
+from findspot.handlers.registry import default_registry
+from findspot.handlers.tables import (
+    SHOWN_COLUMNS,
+    SHOWN_ROWS,
+    read_parquet,
+    table_preview,
+    write_parquet,
+)
+from findspot.handlers.values import is_exact_json
+
+_FILE = "frame.parquet"
+_BESIDE = "pandas"
+_SCHEMA_SHOWN = 200
+
+
+class DataFrameHandler(Handler):
+    """pandas data frames: values, dtypes, index, labels and ``attrs`` come back as they were.
+
+    The columns are in ``frame.parquet``. What Parquet does not hold (Python objects of several
+    classes, complex numbers, repeated column names, an index of objects ...) is in a structure in
+    the folder ``pandas``; objects that JSON does not hold exactly are pickled there, and then the
+    version loads only where it is trusted. Subclasses of DataFrame are left to other handlers.
+    """
+
+    name = "pandas.dataframe"
+    types = ("pandas.DataFrame",)
+    kind = "table"
+
+    def accepts(self, value: Any) -> bool:
+        return type(value) is pd.DataFrame
+
+    def why_not(self, value: Any) -> str:
+        return "it is a subclass of DataFrame, which would come back as a plain one"
+
+    def save(self, value: Any, folder: SaveFolder, /, **args: Any) -> None:
+        self._save_frame(value, folder, {})
+
+    def load(self, folder: LoadFolder, /, **args: Any) -> Any:
+        return self._load_frame(folder)[0]
+
+    def describe(self, value: Any) -> Mapping[str, Any]:
+        names = [str(name) for name in value.columns[:_SCHEMA_SHOWN]]
+        return {
+            "rows": len(value),
+            "columns": value.shape[1],
+            "bytes": int(value.memory_usage(index=True).sum()),
+            "schema": dict(zip(names, map(str, value.dtypes), strict=False)),
+            "index": [None if name is None else str(name) for name in value.index.names],
+        }
+
+    def preview(self, value: Any) -> Preview | None:
+        """The first rows; the index comes first, unless it only counts them."""
+        head = value.iloc[:SHOWN_ROWS, :SHOWN_COLUMNS]
+        names = list(value.columns)
+        columns = [list(head.iloc[:, i]) for i in range(head.shape[1])]
+        columns = [*_levels(head.index), *columns]
+        rows = zip(*columns, strict=True)
+        return table_preview([*_level_names(value.index), *names], rows, len(value))
+
+    # ------------------------------------------------------------------ inside
+
+    def _save_frame(self, frame: Any, folder: SaveFolder, beside: dict[str, Any]) -> None:
+        """Write a frame, and ``beside`` together with what Parquet does not hold of it."""
+        frame = frame.copy(deep=False)
+        if frame.attrs and not is_exact_json(frame.attrs):
+            beside["attrs"], frame.attrs = frame.attrs, {}
+        if not _are_plain_names(frame.columns):
+            beside["labels"] = frame.columns
+            frame.columns = pd.Index([str(i) for i in range(frame.shape[1])], dtype="str")
+        given = frame.index
+        index = _index_plan(given)
+        if index is None:
+            beside["index"] = frame.index
+            frame.index = pd.RangeIndex(len(frame))
+        elif index:
+            beside["index plan"] = index
+        plans = {i: plan_of(frame.iloc[:, i]) for i in range(frame.shape[1])}
+        table, aside = _to_arrow(frame, [i for i, plan in plans.items() if plan is None])
+        if aside:
+            beside["aside"] = {i: put_aside(frame.iloc[:, i]) for i in aside}
+            beside["aside names"] = [str(frame.columns[i]) for i in aside]
+            if len(aside) == frame.shape[1] and "index" not in beside:
+                # A table without columns has no rows either.
+                beside["index"] = given
+        kept = {str(frame.columns[i]): plan for i, plan in plans.items() if plan and i not in aside}
+        if kept:
+            beside["plans"] = kept
+        write_parquet(folder, _FILE, table)
+        if beside:
+            registry = self.registry or default_registry()
+            Encoder(PartSaveFolder(folder, _BESIDE), registry.for_value).save(beside)
+
+    def _load_frame(self, folder: LoadFolder) -> tuple[Any, Mapping[str, Any]]:
+        table = read_parquet(folder, _FILE)
+        beside = self._beside(folder)
+        frame = table.to_pandas()
+        if not frame.shape[1] and "index" in beside:
+            frame = pd.DataFrame(index=beside["index"], columns=frame.columns)
+        try:
+            for name, plan in beside.get("plans", {}).items():
+                frame[name] = restore(frame[name], plan)
+            names = beside.get("aside names", [])
+            aside = beside.get("aside", {})
+            for (position, values), name in zip(aside.items(), names, strict=True):
+                column = put_back(values, trusted=folder.trusted)
+                if isinstance(column, pd.Series):
+                    column = column.set_axis(frame.index)
+                frame.insert(position, name, column)
+            self._restore_frame(frame, beside)
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise BadFiles(f"table and structure do not fit: {reason}", where=_BESIDE) from error
+        return frame, beside
+
+    def _restore_frame(self, frame: Any, beside: Mapping[str, Any]) -> None:
+        if "index" in beside:
+            frame.index = beside["index"]
+        elif "index plan" in beside:
+            frame.index = _restore_index(frame.index, beside["index plan"])
+        if "labels" in beside:
+            frame.columns = beside["labels"]
+        if "attrs" in beside:
+            frame.attrs = beside["attrs"]
+
+    def _beside(self, folder: LoadFolder) -> Mapping[str, Any]:
+        part = part_of(folder, _BESIDE)
+        if not part.files:
+            return {}
+        registry = self.registry or default_registry()
+        beside = Decoder(part, registry.by_name).load()
+        if not isinstance(beside, dict):
+            raise BadFiles("it describes no table", where=f"{_BESIDE}/{DOCUMENT}")
+        return beside
+
+
+class SeriesHandler(DataFrameHandler):
+    """pandas series, as a frame of one column; name, index, dtype and ``attrs`` come back."""
+
+    name = "pandas.series"
+    types = ("pandas.Series",)
+    kind = "dataset"
+
+    def accepts(self, value: Any) -> bool:
+        return type(value) is pd.Series
+
+    def why_not(self, value: Any) -> str:
+        return "it is a subclass of Series, which would come back as a plain one"
+
+    def save(self, value: Any, folder: SaveFolder, /, **args: Any) -> None:
+        frame = value.to_frame("values" if value.name is None else str(value.name))
+        frame.attrs = value.attrs
+        named = type(value.name) is str
+        self._save_frame(frame, folder, {} if named else {"name": value.name})
+
+    def load(self, folder: LoadFolder, /, **args: Any) -> Any:
+        frame, beside = self._load_frame(folder)
+        if frame.shape[1] != 1:
+            raise BadFiles(f"a series has one column, this has {frame.shape[1]}", where=_FILE)
+        series = frame.iloc[:, 0]
+        if "name" in beside:
+            series.name = beside["name"]
+        series.attrs = frame.attrs
+        return series
+
+    def describe(self, value: Any) -> Mapping[str, Any]:
+        return {
+            "length": len(value),
+            "dtype": str(value.dtype),
+            "name": None if value.name is None else str(value.name),
+            "missing": int(value.isna().sum()),
+            "bytes": int(value.memory_usage(index=True)),
+        }
+
+    def preview(self, value: Any) -> Preview | None:
+        name = "values" if value.name is None else str(value.name)
+        head = value.head(SHOWN_ROWS)
+        columns = [*_levels(head.index), list(head)]
+        return table_preview(
+            [*_level_names(value.index), name], zip(*columns, strict=True), len(value)
+        )
+
+
+class IndexHandler(DataFrameHandler):
+    """pandas indexes of every kind, as a frame with a column a level."""
+
+    name = "pandas.index"
+    types = ("pandas.Index",)
+    kind = "dataset"
+
+    def accepts(self, value: Any) -> bool:
+        return type(value).__module__.startswith("pandas.")
+
+    def why_not(self, value: Any) -> str:
+        return "it is a subclass of pandas' indexes"
+
+    def save(self, value: Any, folder: SaveFolder, /, **args: Any) -> None:
+        beside: dict[str, Any] = {"names": list(value.names)}
+        if isinstance(value, pd.RangeIndex):
+            beside["range"] = [value.start, value.stop, value.step]
+            frame = pd.DataFrame(index=pd.RangeIndex(0))
+        else:
+            frame = pd.DataFrame(index=pd.RangeIndex(len(value)))
+            for level in range(value.nlevels):
+                frame[str(level)] = value.get_level_values(level).to_series(index=frame.index)
+            if getattr(value, "freqstr", None) and isinstance(
+                value, pd.DatetimeIndex | pd.TimedeltaIndex
+            ):
+                beside["freq"] = value.freqstr
+        beside["multi"] = isinstance(value, pd.MultiIndex)
+        self._save_frame(frame, folder, beside)
+
+    def load(self, folder: LoadFolder, /, **args: Any) -> Any:
+        frame, beside = self._load_frame(folder)
+        if "range" in beside:
+            start, stop, step = beside["range"]
+            return pd.RangeIndex(start, stop, step, name=beside["names"][0])
+        levels = [pd.Index(frame.iloc[:, i]) for i in range(frame.shape[1])]
+        if beside["multi"]:
+            return pd.MultiIndex.from_arrays(levels, names=beside["names"])
+        index = levels[0].rename(beside["names"][0])
+        if "freq" in beside:
+            index.freq = beside["freq"]
+        return index
+
+    def describe(self, value: Any) -> Mapping[str, Any]:
+        dtypes = value.dtypes if isinstance(value, pd.MultiIndex) else [value.dtype]
+        return {
+            "length": len(value),
+            "dtype": ", ".join(map(str, dtypes)),
+            "names": [None if name is None else str(name) for name in value.names],
+        }
+
+    def preview(self, value: Any) -> Preview | None:
+        names = ["" if name is None else str(name) for name in value.names]
+        rows = [row if isinstance(row, tuple) else (row,) for row in value[:SHOWN_ROWS]]
+        return table_preview(names, rows, len(value))
+
+
+def _level_names(index: Any) -> list[str]:
+    if isinstance(index, pd.RangeIndex):
+        return []
+    return ["" if name is None else str(name) for name in index.names]
+
+
+def _levels(index: Any) -> list[list[Any]]:
+    return [list(index.get_level_values(i)) for i, _ in enumerate(_level_names(index))]
+
+
+def _are_plain_names(labels: Any) -> bool:
+    """Whether Parquet's column names are the labels: different texts, of pandas' text dtype."""
+    return (
+        type(labels) is pd.Index
+        and str(labels.dtype) == "str"
+        and labels.name is None
+        and bool(labels.is_unique)
+        and not labels.hasnans
+        and not any(name.startswith("__index_level_") for name in labels)
+    )
+
+
+def _index_plan(index: Any) -> Mapping[str, Any] | None:
+    """How an index comes back from Parquet, as `plan_of` says; None if it is saved by itself."""
+    if type(index) is pd.RangeIndex:
+        return {} if index.name is None or type(index.name) is str else None
+    if type(index) not in (pd.Index, pd.DatetimeIndex) or not _is_free_name(index.name):
+        return None
+    plan = plan_of(index)
+    if plan is None or "objects" in plan:
+        return None
+    freq = getattr(index, "freqstr", None)
+    return {**plan, "freq": freq} if freq else plan
+
+
+def _is_free_name(name: Any) -> bool:
+    return name is None or type(name) is str
+
+
+def _restore_index(index: Any, plan: Mapping[str, Any]) -> Any:
+    if "dtype" in plan:
+        index = index.astype(plan["dtype"])
+    if "freq" in plan:
+        index.freq = plan["freq"]
+    return index
+
+
+def _to_arrow(frame: Any, aside: list[int]) -> tuple[Any, list[int]]:
+    """The frame as an Arrow table, without the columns ``aside`` and those that Arrow refuses."""
+    kept = frame.iloc[:, [i for i in range(frame.shape[1]) if i not in aside]] if aside else frame
+    try:
+        return pa.Table.from_pandas(kept), aside
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        refused = [i for i in range(frame.shape[1]) if i not in aside and not _converts(frame, i)]
+        if not refused:
+            raise
+        return _to_arrow(frame, sorted({*aside, *refused}))
+
+
+def _converts(frame: Any, position: int) -> bool:
+    try:
+        pa.Table.from_pandas(frame.iloc[:, [position]], preserve_index=False)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        return False
+    return True
