@@ -14,7 +14,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.abc import MetaPathFinder, SourceLoader
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.resources.readers import FileReader
 from pathlib import Path
 from threading import RLock
 from types import ModuleType
@@ -124,11 +125,11 @@ class _Finder(MetaPathFinder):
         if package is None or found is None:
             return None
         file, is_package = found
-        loader = _Loader(package, file)
+        below = fullname.removeprefix(package.package).strip(".").replace(".", "/")
+        loader = _Loader(package, file, package.root / below)
         spec = ModuleSpec(fullname, loader, origin=loader.origin, is_package=is_package)
         spec.has_location = bool(file)
         if is_package:
-            below = fullname.removeprefix(package.package).strip(".").replace(".", "/")
             spec.submodule_search_locations = [str(package.root / below)]
         return spec
 
@@ -139,8 +140,8 @@ _finder = _Finder()
 class _Loader(SourceLoader):
     """Runs a module from the bytes that were verified. No bytecode is kept beside them."""
 
-    def __init__(self, package: PluginPackage, file: str) -> None:
-        self._package, self._file = package, file
+    def __init__(self, package: PluginPackage, file: str, folder: Path) -> None:
+        self._package, self._file, self._folder = package, file, folder
         self.origin = str(package.root / file) if file else None
 
     def get_filename(self, fullname: str) -> str:
@@ -152,6 +153,11 @@ class _Loader(SourceLoader):
         if path == self.origin:
             return self._package.contents[self._file]
         raise OSError(f"{path!r} is no source file of the plugin {self._package.name!r}")
+
+    def get_resource_reader(self, fullname: str) -> FileReader:
+        """For `importlib.resources`: the data files beside the code."""
+        # The reader takes only the folder from the loader that it is given.
+        return FileReader(SourceFileLoader(fullname, str(self._folder / "__init__.py")))
 
     def exec_module(self, module: ModuleType) -> None:
         if self._file:
