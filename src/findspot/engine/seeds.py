@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import random
 import sys
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 from blake3 import blake3
 
@@ -51,11 +51,14 @@ def seed_everything(seed: SupportsIndex) -> None:
     """
     number = _checked(seed)
     random.seed(number)
-    # Found by look-up, and asked for its function: another thread may be importing it right now.
-    for module, function in (("numpy.random", "seed"), ("torch", "manual_seed")):
-        sow = getattr(sys.modules.get(module), function, None)
-        if sow is not None:
-            sow(number)
+    # NumPy loads its generators when they are first asked for, which would be after this.
+    # Each name is looked up with care: another thread may be importing the library right now.
+    for library, path in (("numpy", ("random", "seed")), ("torch", ("manual_seed",))):
+        found: Any = sys.modules.get(library)
+        for name in path:
+            found = getattr(found, name, None)
+        if found is not None:
+            found(number)
 
 
 def derive_seed(*parts: object) -> int:
