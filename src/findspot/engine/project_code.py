@@ -1,0 +1,85 @@
+"""Which code is the project's own, so that its text counts, and what its modules are called.
+
+Installed packages and the standard library are known by their names only; their versions are part
+of a job's environment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import site
+import sys
+import sysconfig
+from functools import cache
+from types import FunctionType, ModuleType
+
+_SNAPSHOT = re.compile(r"(findspot_plugins\.[^.]+)_[0-9a-f]{12}(?=\.|$)")
+_PACKAGES = re.compile(r"[/\\](?:site|dist)-packages[/\\]")
+
+
+def stable_module(name: str | None) -> str:
+    """A module's name without what differs between two processes or two snapshots of a plugin.
+
+    >>> stable_module("findspot_plugins.rescaling_0123456789ab.tasks")
+    'findspot_plugins.rescaling.tasks'
+    """
+    if not name or name == "__mp_main__":  # the main module, in a spawned process
+        return "__main__"
+    return _SNAPSHOT.sub(r"\1", name)
+
+
+def is_project_function(function: FunctionType) -> bool:
+    """Whether a function's own code belongs to the project."""
+    file = function.__code__.co_filename
+    if file.startswith("<"):  # made by exec, in a notebook, or by dataclasses
+        return not file.startswith("<frozen ") and is_project_module(function.__module__)
+    return _is_project_file(file) and not _is_own(function.__module__)
+
+
+def is_project_class(cls: type) -> bool:
+    """Whether a class is defined in the project."""
+    return is_project_module(cls.__module__)
+
+
+def is_project_module(module: ModuleType | str | None) -> bool:
+    """Whether a module belongs to the project; one that is not loaded does."""
+    if isinstance(module, ModuleType):
+        name, found = module.__name__, module
+    elif not module or (loaded := sys.modules.get(module)) is None:
+        return not _is_own(module)
+    else:
+        name, found = module, loaded
+    if name in ("__main__", "__mp_main__"):
+        return True
+    if _is_own(name) or name.partition(".")[0] in sys.builtin_module_names:
+        return False
+    spec = getattr(found, "__spec__", None)
+    if getattr(spec, "origin", None) in ("built-in", "frozen"):
+        return False
+    file = getattr(found, "__file__", None)
+    if isinstance(file, str):
+        return _is_project_file(file)
+    paths = list(getattr(found, "__path__", ()))  # a folder without __init__.py
+    return all(_is_project_file(os.path.join(path, "")) for path in paths)
+
+
+def _is_own(module: str | None) -> bool:
+    return bool(module) and str(module).partition(".")[0] == "findspot"
+
+
+@cache
+def _is_project_file(file: str) -> bool:
+    if file.startswith("<frozen ") or _PACKAGES.search(file):
+        return False
+    full = os.path.realpath(file)
+    return not _PACKAGES.search(full) and not full.startswith(_installed_roots())
+
+
+@cache
+def _installed_roots() -> tuple[str, ...]:
+    paths = sysconfig.get_paths()
+    roots = {paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}
+    roots.add(site.getusersitepackages())
+    roots.add(os.path.dirname(os.__file__))
+    return tuple(sorted(os.path.join(os.path.realpath(root), "") for root in roots))
