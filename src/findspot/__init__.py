@@ -1,1 +1,124 @@
-"""Findspot."""
+"""Findspot: machine-learning experiments in which every artifact knows where it came from."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from findspot.artifacts.verify import VerifyReport
+    from findspot.artifacts.version import ArtifactVersion
+    from findspot.core.errors import CheckFailed, Conflict, FindspotError, NotFound
+    from findspot.core.records import Lineage
+    from findspot.core.references import Reference, parse_reference
+    from findspot.current import (
+        delete_artifact,
+        delete_version,
+        get_artifact,
+        get_job,
+        list_artifacts,
+        list_jobs,
+        load_artifact,
+        register_handler,
+        save_artifact,
+        save_artifacts,
+        start_job,
+        tag,
+        tag_history,
+        untag,
+    )
+    from findspot.engine.context import JobContext, current_job
+    from findspot.engine.external import ExternalArtifact
+    from findspot.engine.jobs import Job
+    from findspot.engine.pipelines import Pipeline, pipeline
+    from findspot.graph.tasks import Task, task
+    from findspot.handlers import Handler
+    from findspot.workspace import Workspace
+
+# Where each public name lives. They are imported when they are first asked for, so that
+# `import findspot` costs nothing that is not used.
+_PLACES = {
+    "ArtifactVersion": "artifacts.version",
+    "CheckFailed": "core.errors",
+    "Conflict": "core.errors",
+    "ExternalArtifact": "engine.external",
+    "FindspotError": "core.errors",
+    "Handler": "handlers",
+    "Job": "engine.jobs",
+    "JobContext": "engine.context",
+    "Lineage": "core.records",
+    "NotFound": "core.errors",
+    "Pipeline": "engine.pipelines",
+    "Reference": "core.references",
+    "Task": "graph.tasks",
+    "VerifyReport": "artifacts.verify",
+    "Workspace": "workspace",
+    "current_job": "engine.context",
+    "delete_artifact": "current",
+    "delete_version": "current",
+    "get_artifact": "current",
+    "get_job": "current",
+    "list_artifacts": "current",
+    "list_jobs": "current",
+    "load_artifact": "current",
+    "parse_reference": "core.references",
+    "pipeline": "engine.pipelines",
+    "register_handler": "current",
+    "save_artifact": "current",
+    "save_artifacts": "current",
+    "start_job": "current",
+    "tag": "current",
+    "tag_history": "current",
+    "task": "graph.tasks",
+    "untag": "current",
+}
+
+__version__ = "0.1.0"
+__all__ = [
+    "ArtifactVersion",
+    "CheckFailed",
+    "Conflict",
+    "ExternalArtifact",
+    "FindspotError",
+    "Handler",
+    "Job",
+    "JobContext",
+    "Lineage",
+    "NotFound",
+    "Pipeline",
+    "Reference",
+    "Task",
+    "VerifyReport",
+    "Workspace",
+    "__version__",
+    "current_job",
+    "delete_artifact",
+    "delete_version",
+    "get_artifact",
+    "get_job",
+    "list_artifacts",
+    "list_jobs",
+    "load_artifact",
+    "parse_reference",
+    "pipeline",
+    "register_handler",
+    "save_artifact",
+    "save_artifacts",
+    "start_job",
+    "tag",
+    "tag_history",
+    "task",
+    "untag",
+]
+
+
+def __getattr__(name: str) -> Any:
+    place = _PLACES.get(name)
+    if place is None:
+        raise AttributeError(f"module 'findspot' has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"findspot.{place}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PLACES})

@@ -151,9 +151,9 @@ def check_options(
     kind: str | None,
     labels: Mapping[str, Any] | None,
     tags: tuple[str, ...],
-    metadata: Mapping[str, Any] | None,
+    metadata: Mapping[Any, Any] | None,
     name: str | None,
-    iteration: int,
+    iteration: Any,
 ) -> tuple[str, dict[str, str]]:
     """The key in normal form and the labels as texts; all mistakes in one `CheckFailed`.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -27,9 +27,10 @@ from findspot.core.ids import new_uid
 from findspot.core.names import check_key, check_name, check_tag
 from findspot.core.records import FileEntry, Lineage, TagEvent, VersionQuery, VersionRecord
 from findspot.core.references import Reference, parse_reference
-from findspot.handlers import HandlerFailed, HandlerRegistry
+from findspot.handlers import HandlerFailed, default_registry
 
 if TYPE_CHECKING:
+    from findspot.artifacts.verify import VerifyReport
     from findspot.catalog.protocol import Catalog
     from findspot.handlers.protocol import ArtifactHandler
     from findspot.store.protocol import BlobStore
@@ -69,7 +70,7 @@ class ArtifactSpace:
             file if file.is_file() else None, {**location.overrides, **settings}, os.environ
         )
         self.trust = Trust(self.folder)
-        self.handlers = HandlerRegistry()
+        self.handlers = default_registry().copy()
         self._url = None if url is None else os.fspath(url)
         self._overrides = {**settings}
 
@@ -389,6 +390,10 @@ class ArtifactSpace:
         )
 
     def _handler_of(self, record: VersionRecord) -> ArtifactHandler:
+        if record.handler.startswith("plugin:"):
+            from findspot.artifacts.plugin_handlers import plugin_handler
+
+            return plugin_handler(self, record)
         return self.handlers.by_name(record.handler)
 
     # ------------------------------------------------------------------ list, label, tag, delete
@@ -525,6 +530,22 @@ class ArtifactSpace:
         found = self.get_artifact(artifact)
         self.trust.trust(found.record)
         return found
+
+    def verify(
+        self,
+        artifact: ArtifactLike | None = None,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> VerifyReport:
+        """Read every byte of a version, or of the whole workspace, and compare it with its digest.
+
+        Args:
+            progress: called with the bytes read so far and the bytes in all.
+        """
+        from findspot.artifacts.verify import verify
+
+        versions = None if artifact is None else [self.get_artifact(artifact)]
+        return verify(self, versions, progress=progress)
 
     def projects(self) -> list[str]:
         return self.catalog.projects()

@@ -19,6 +19,7 @@ from findspot.engine.context import JobContext
 from findspot.engine.errors import WrongOutputs
 from findspot.engine.failures import failure_of
 from findspot.engine.keys import positional_slots
+from findspot.engine.sources import PluginHandler, TaskSource
 from findspot.engine.timeouts import deadline
 from findspot.engine.values import Arguments, shared
 from findspot.graph.spec import TaskSpec
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
     from findspot.engine.capture import Capture
     from findspot.engine.recorder import Recorder
-    from findspot.engine.sources import TaskSource
+    from findspot.handlers.protocol import ArtifactHandler
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +39,21 @@ class SavePlan:
         name: under which the step's record lists the version: the output's name, or the output's
             and the export's name with ``/`` between them.
         output: the task's output.
-        handler: the handler's name; None: by the value's type.
+        handler: a handler's name, or one of a plugin; None: by the value's type.
     """
 
     name: str
     output: str
     key: str
-    handler: str | None = None
+    handler: str | PluginHandler | None = None
     handler_args: Mapping[str, Any] = field(default_factory=dict)
     kind: str | None = None
+
+    def chosen(self, space: ArtifactSpace, value: Any) -> ArtifactHandler:
+        """The handler that saves the value."""
+        if isinstance(self.handler, PluginHandler):
+            return self.handler.load(self.key)
+        return space.handler_for(value, self.handler)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +178,7 @@ def _attempt(
             value,
             save.key,
             project=call.job.project,
-            handler=space.handler_for(value, save.handler),
+            handler=save.chosen(space, value),
             handler_args=save.handler_args,
             kind=save.kind,
             producer=Producer(call.job.id, call.step, save.name),
@@ -180,9 +187,7 @@ def _attempt(
     return versions, values
 
 
-def _inject(
-    spec: TaskSpec, args: list[Any], kwargs: dict[str, Any], context: JobContext
-) -> None:
+def _inject(spec: TaskSpec, args: list[Any], kwargs: dict[str, Any], context: JobContext) -> None:
     """Fill in the parameters that are annotated `JobContext`."""
     injected = [i for i in spec.inputs if i.injected]
     if not injected:

@@ -76,6 +76,7 @@ class JobContext:
             CheckFailed: lists every name that is no name and every value that is no number.
         """
         time = now()
+        at: Any = step
         points: list[MetricPoint] = []
         problems: list[Problem] = []
         for name, value in metrics.items():
@@ -88,8 +89,8 @@ class JobContext:
                 problems.append(
                     Problem(str(name), "a metric is a number", found=type(value).__name__)
                 )
-        if step is not None and (not isinstance(step, int) or isinstance(step, bool)):
-            problems.append(Problem("step", "it is no whole number", found=type(step).__name__))
+        if at is not None and (not isinstance(at, int) or isinstance(at, bool)):
+            problems.append(Problem("step", "it is no whole number", found=type(at).__name__))
         if problems:
             raise CheckFailed("The metrics", problems)
         for point in points:

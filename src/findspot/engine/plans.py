@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from findspot.core.errors import CheckFailed
 from findspot.engine.calls import SavePlan
@@ -14,7 +14,7 @@ from findspot.graph.plan import order, predecessors
 from findspot.graph.spec import ArtifactOutput, Ref, TaskGraph, references
 
 if TYPE_CHECKING:
-    from findspot.engine.sources import TaskSource
+    from findspot.engine.sources import PluginHandler, TaskSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class Plan:
         sources: task name to its function.
         saves: step to its outputs' saves; the first of an output is the one that other steps get.
         exports: the graph's output to (step, save) where a step's output is saved as it.
-        composed: the graph's outputs that no single step's output is.
+        composed: the graph's outputs that no single step's output is, with their contents.
     """
 
     graph: TaskGraph
@@ -37,11 +37,19 @@ class Plan:
     sources: Mapping[str, TaskSource]
     saves: Mapping[str, tuple[SavePlan, ...]]
     exports: Mapping[str, tuple[str, str]]
-    composed: tuple[ArtifactOutput, ...]
+    composed: tuple[tuple[SavePlan, Any], ...]
 
 
-def make_plan(graph: TaskGraph, sources: Mapping[str, TaskSource]) -> Plan:
+def make_plan(
+    graph: TaskGraph,
+    sources: Mapping[str, TaskSource],
+    handlers: Mapping[str, PluginHandler] | None = None,
+) -> Plan:
     """Check a graph and plan it.
+
+    Args:
+        sources: of every task that a step invokes, by name.
+        handlers: those of plugins, by name.
 
     Raises:
         CheckFailed: lists every mistake in the graph.
@@ -54,7 +62,7 @@ def make_plan(graph: TaskGraph, sources: Mapping[str, TaskSource]) -> Plan:
     for step, before in waits.items():
         for name in before:
             followers[name].append(step)
-    saves, exports, composed = _saves(graph)
+    saves, exports, composed = _saves(graph, handlers or {})
     return Plan(
         graph=graph,
         order=tuple(order(graph)),
@@ -80,10 +88,14 @@ def output_name(graph: TaskGraph, ref: Ref) -> str | None:
 
 
 def _saves(
-    graph: TaskGraph,
+    graph: TaskGraph, handlers: Mapping[str, PluginHandler]
 ) -> tuple[
-    dict[str, tuple[SavePlan, ...]], dict[str, tuple[str, str]], tuple[ArtifactOutput, ...]
+    dict[str, tuple[SavePlan, ...]], dict[str, tuple[str, str]], tuple[tuple[SavePlan, Any], ...]
 ]:
+    def save(export: ArtifactOutput, name: str, output: str) -> SavePlan:
+        handler = handlers.get(export.handler or "", export.handler)
+        return SavePlan(name, output, export.name, handler, export.args, export.kind)
+
     direct: defaultdict[tuple[str, str], list[ArtifactOutput]] = defaultdict(list)
     composed: list[ArtifactOutput] = []
     for export in graph.outputs.values():
@@ -116,7 +128,7 @@ def _saves(
             if first is not None:
                 wanted.remove(first)
                 exports[first.name] = (step.name, output.name)
-                plans.append(_save(first, output.name, output.name))
+                plans.append(save(first, output.name, output.name))
             else:
                 key = f"{graph.name}/{step.name}"
                 if len(outputs) > 1 or graph.tasks[step.task].unpack:
@@ -125,10 +137,6 @@ def _saves(
             for export in wanted:
                 name = f"{output.name}/{export.name}"
                 exports[export.name] = (step.name, name)
-                plans.append(_save(export, name, output.name))
+                plans.append(save(export, name, output.name))
         saves[step.name] = tuple(plans)
-    return saves, exports, tuple(composed)
-
-
-def _save(export: ArtifactOutput, name: str, output: str) -> SavePlan:
-    return SavePlan(name, output, export.name, export.handler, export.args, export.kind)
+    return saves, exports, tuple((save(e, e.name, e.name), e.contents) for e in composed)

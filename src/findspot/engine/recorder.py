@@ -7,6 +7,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from findspot.catalog.protocol import Batch, Catalog, NewVersion
+from findspot.core.digests import Digest
 from findspot.core.records import (
     JobInput,
     JobOutput,
@@ -47,9 +48,7 @@ class Recorder:
             self._steps[record.job, record.name] = record
         self._stir()
 
-    def finished(
-        self, record: StepRecord, versions: list[NewVersion], *, cache: bool
-    ) -> None:
+    def finished(self, record: StepRecord, versions: list[NewVersion], *, cache: bool) -> None:
         """A step that finished, the versions that it made, and whether they may be reused."""
         with self._lock:
             self._steps[record.job, record.name] = record
@@ -75,6 +74,9 @@ class Recorder:
 
     def update(self, update: JobUpdate) -> None:
         self._add(lambda batch: batch.updates.append(update))
+
+    def document(self, digest: Digest, data: bytes) -> None:
+        self._add(lambda batch: batch.documents.update({digest: data}))
 
     def flush(self) -> None:
         """Record everything now; raises what a write in the background raised."""

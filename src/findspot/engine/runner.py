@@ -13,10 +13,12 @@ from findspot.core.digests import Digest
 from findspot.core.records import (
     CacheEntry,
     FileEntry,
+    JobInput,
     JobOutput,
     LogLine,
     Producer,
     StepRecord,
+    StepStatus,
     now,
 )
 from findspot.engine.calls import JobFacts, SavePlan, StepCall, StepResult
@@ -24,6 +26,7 @@ from findspot.engine.errors import CannotSend
 from findspot.engine.failures import failure_of
 from findspot.engine.keys import key_of, key_parts, named_arguments
 from findspot.engine.plans import Plan, output_name
+from findspot.engine.sources import PluginHandler
 from findspot.engine.values import NOT_LOADED, Arguments, Saved, replaced, saved_in
 from findspot.graph.spec import Opaque, Ref, Step
 
@@ -127,27 +130,33 @@ class Runner:
         for name, place in self._plan.exports.items():
             if place in self._made:
                 made[name] = self._made[place]
-        for export in self._plan.composed:
+        for save, contents in self._plan.composed:
             try:
-                contents = replaced(export.contents, self._value_of)
+                filled = replaced(contents, self._value_of)
             except KeyError:
                 continue  # A step that it needs did not finish.
-            value = Arguments((contents,)).load(self._space)[0][0]
-            new = prepare(
-                self._space,
-                value,
-                export.name,
-                project=self._job.project,
-                handler=self._space.handler_for(value, export.handler),
-                handler_args=export.args,
-                kind=export.kind,
-                producer=Producer(self._job.id, None, export.name),
-            )
-            self._recorder.version(new)
-            made[export.name] = Saved(new.record, new.files)
+            made[save.name] = self._compose(save, filled)
         for name, saved in made.items():
             self._recorder.output(JobOutput(self._job.id, name, saved.record.uid))
         return made
+
+    def _compose(self, save: SavePlan, contents: Any) -> Saved:
+        """An output that the job itself puts together, of outputs of steps and inputs."""
+        value = Arguments((contents,)).load(self._space)[0][0]
+        new = prepare(
+            self._space,
+            value,
+            save.key,
+            project=self._job.project,
+            handler=save.chosen(self._space, value),
+            handler_args=save.handler_args,
+            kind=save.kind,
+            producer=Producer(self._job.id, None, save.name),
+        )
+        self._recorder.version(new)
+        for place, saved in saved_in(contents, save.name):
+            self._recorder.read(JobInput(self._job.id, None, place, saved.record.uid))
+        return Saved(new.record, new.files)
 
     # ------------------------------------------------------------------ one step
 
@@ -163,9 +172,7 @@ class Runner:
             started=now(),
         )
         lost = [
-            before
-            for before in self._plan.waits[name]
-            if self.records[before].status != "finished"
+            before for before in self._plan.waits[name] if self.records[before].status != "finished"
         ]
         if lost:
             self._settle(replace(record, status="skipped", started=None))
@@ -237,7 +244,7 @@ class Runner:
             failure=result.failure,
         )
         if result.failure is not None:
-            status = "interrupted" if result.interrupted else "failed"
+            status: StepStatus = "interrupted" if result.interrupted else "failed"
             self._settle(replace(record, status=status))
             return
         for name, new in result.versions.items():
@@ -261,9 +268,7 @@ class Runner:
 
     # ------------------------------------------------------------------ reuse
 
-    def _reuse(
-        self, entry: CacheEntry, record: StepRecord, saves: tuple[SavePlan, ...]
-    ) -> bool:
+    def _reuse(self, entry: CacheEntry, record: StepRecord, saves: tuple[SavePlan, ...]) -> bool:
         """Take the outputs of an equal step; False where some of them, or their bytes, are gone."""
         if not entry.complete or any(save.name not in entry.outputs for save in saves):
             return False
@@ -376,9 +381,11 @@ class Runner:
     def _chosen_handlers(self, saves: tuple[SavePlan, ...]) -> dict[str, Any]:
         chosen: dict[str, Any] = {}
         for save in saves:
-            if save.handler is not None:
-                code = self._space.handler_digest(save.handler)
-                chosen[save.name] = [save.handler, code, dict(save.handler_args)]
+            if isinstance(save.handler, PluginHandler):
+                handler = [save.handler.class_name, save.handler.code]
+                chosen[save.name] = [*handler, dict(save.handler_args)]
+            elif save.handler is not None:
+                chosen[save.name] = [save.handler, dict(save.handler_args)]
         return chosen
 
     def _sendable(self, step: Step, source: TaskSource) -> TaskSource:

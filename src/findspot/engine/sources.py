@@ -7,21 +7,21 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
+from findspot.core.errors import FindspotError, NotFound
 from findspot.engine.errors import CannotSend
 from findspot.engine.fingerprint import Fingerprint, fingerprint
-from findspot.graph.tasks import TaskOptions
+from findspot.graph.tasks import Task, TaskOptions
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from findspot.graph.tasks import Task
+    from findspot.handlers.protocol import ArtifactHandler
     from findspot.plugins.loading import LoadedPlugin, PluginSource
 
 
 class TaskSource(Protocol):
     """A task's function, wherever it lives."""
 
-    options: TaskOptions
+    @property
+    def options(self) -> TaskOptions: ...
 
     def function(self) -> Callable[..., Any]:
         """The function itself; imports code where it must."""
@@ -41,7 +41,7 @@ class TaskSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class LiveSource:
+class LiveTask:
     """A `Task` object of this process."""
 
     task: Task[..., Any]
@@ -62,15 +62,18 @@ class LiveSource:
         try:
             pickled = cloudpickle.dumps(self.task.function)
         except Exception as error:
-            raise CannotSend(self.task.spec.name, str(error)) from error
-        return PickledSource(self.task.spec.name, pickled, self.task.options)
+            raise CannotSend(self.task.name, str(error)) from error
+        options = self.task.options
+        return PickledTask(
+            pickled,
+            TaskOptions(options.cache, options.retries, options.timeout, options.retry_delay),
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class PickledSource:
+class PickledTask:
     """A function on its way to a worker of the same job."""
 
-    name: str
     pickled: bytes = field(repr=False)
     options: TaskOptions
 
@@ -84,6 +87,47 @@ class PickledSource:
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class PluginTask:
+    """A function of a plugin's snapshot."""
+
+    plugin: PluginSource
+    source: str
+    options: TaskOptions = field(default_factory=TaskOptions)
+
+    def function(self) -> Callable[..., Any]:
+        return loaded(self.plugin).function(self.source)
+
+    def fingerprint(self) -> Fingerprint:
+        return fingerprint(self.function())
+
+    def portable(self) -> TaskSource:
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class PluginHandler:
+    """An artifact task of a plugin's snapshot."""
+
+    plugin: PluginSource
+    class_name: str
+
+    def load(self, key: str) -> ArtifactHandler:
+        """The handler; it names its files after the artifact's key."""
+        return loaded(self.plugin).handler(self.class_name, name=key)
+
+    @property
+    def code(self) -> str:
+        """A digest that changes with the handler's code: that of the plugin's files."""
+        return self.plugin.digest
+
+
+@lru_cache(maxsize=64)
+def loaded(plugin: PluginSource) -> LoadedPlugin:
+    """A plugin's snapshot in this process."""
+    return plugin.load()
+
+
 @lru_cache(maxsize=256)
 def _unpickled(pickled: bytes) -> Callable[..., Any]:
     import pickle
@@ -92,25 +136,34 @@ def _unpickled(pickled: bytes) -> Callable[..., Any]:
     return function
 
 
-@dataclass(frozen=True, slots=True)
-class PluginTask:
-    """A function of a plugin's snapshot."""
+def imported(target: str) -> Any:
+    """The object at ``module:qualname``, imported.
 
-    plugin: PluginSource
-    source: str
-    folder: Path
-    options: TaskOptions = field(default_factory=TaskOptions)
+    Raises:
+        NotFound: there is no such module, or no such name in it.
+    """
+    import importlib
 
-    def function(self) -> Callable[..., Any]:
-        return self.loaded().function(self.source)
+    module_name, _, path = target.partition(":")
+    if not module_name or not path:
+        raise FindspotError(f"{target!r} names no Python object.", how="Write module:name.")
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name and (module_name + ".").startswith(error.name + "."):
+            raise NotFound(
+                "module",
+                module_name,
+                how="Run from the folder that holds it, or install its package.",
+            ) from None
+        raise
+    for part in path.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            names = [name for name in vars(found) if not name.startswith("_")]
+            from difflib import get_close_matches
 
-    def loaded(self) -> LoadedPlugin:
-        from findspot.plugins.loading import load
-
-        return load(self.plugin)
-
-    def fingerprint(self) -> Fingerprint:
-        return fingerprint(self.function())
-
-    def portable(self) -> TaskSource:
-        return self
+            near = get_close_matches(part, names, 3)
+            raise NotFound("name", f"{module_name}:{path}", near=near) from None
+    return found

@@ -113,5 +113,3 @@ def saved_in(value: Any, place: str) -> Iterator[tuple[str, Saved]]:
     elif kind is dict:
         for key, item in value.items():
             yield from saved_in(item, f"{place}.{key}")
-
-

@@ -1,0 +1,5 @@
+"""`python -m findspot` is the `findspot` command."""
+
+from findspot.cli import main
+
+main()

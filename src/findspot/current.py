@@ -1,0 +1,167 @@
+"""The functions that work in the current workspace: ``save_artifact`` and its like.
+
+The current workspace is that of the running job; else the one that ``FINDSPOT_WORKSPACE`` names;
+else the nearest ``.findspot`` folder at or above the current folder; else a new one is made in the
+current folder by the first save. Each function is also a method of a `Workspace`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from findspot.artifacts.current import current_space
+from findspot.artifacts.space import ArtifactLike, Listing
+from findspot.artifacts.version import ArtifactVersion
+from findspot.catalog.protocol import ANY_VERSION
+from findspot.core.records import TagEvent
+
+if TYPE_CHECKING:
+    from findspot.engine.context import JobContext
+    from findspot.engine.jobs import Job
+    from findspot.handlers.protocol import ArtifactHandler
+    from findspot.workspace import JobListing
+
+H = TypeVar("H", bound="type[Any]")
+
+
+def save_artifact(
+    value: Any,
+    key: str,
+    *,
+    kind: str | None = None,
+    labels: Mapping[str, Any] | None = None,
+    tags: Iterable[str] = (),
+    metadata: Mapping[str, Any] | None = None,
+    version: str | None = None,
+    handler: str | type | ArtifactHandler | None = None,
+    handler_args: Mapping[str, Any] | None = None,
+    project: str | None = None,
+    iteration: int = 0,
+) -> ArtifactVersion:
+    """Save a value as the next version of an artifact; see `Workspace.save_artifact`."""
+    return current_space().save_artifact(
+        value,
+        key,
+        kind=kind,
+        labels=labels,
+        tags=tags,
+        metadata=metadata,
+        version=version,
+        handler=handler,
+        handler_args=handler_args,
+        project=project,
+        iteration=iteration,
+    )
+
+
+def save_artifacts(items: Iterable[tuple[Any, str]], **options: Any) -> list[ArtifactVersion]:
+    """Save many (value, key) pairs, all or none; see `Workspace.save_artifacts`."""
+    return current_space().save_artifacts(items, **options)
+
+
+def load_artifact(
+    artifact: ArtifactLike,
+    version: int | str | None = None,
+    *,
+    project: str | None = None,
+    trust: bool = False,
+) -> Any:
+    """Load a value by key, ``key:tag``, reference or uid; see `Workspace.load_artifact`."""
+    return current_space().load_artifact(artifact, version, project=project, trust=trust)
+
+
+def get_artifact(
+    artifact: ArtifactLike, version: int | str | None = None, *, project: str | None = None
+) -> ArtifactVersion:
+    """The record of one version; see `Workspace.get_artifact`."""
+    return current_space().get_artifact(artifact, version, project=project)
+
+
+def list_artifacts(**conditions: Any) -> Listing:
+    """Versions that fit all conditions, newest first; see `Workspace.list_artifacts`."""
+    return current_space().list_artifacts(**conditions)
+
+
+def tag(
+    artifact: ArtifactLike,
+    tag: str,
+    *,
+    version: int | str | None = None,
+    expected: int | Any | None = ANY_VERSION,
+    project: str | None = None,
+) -> TagEvent:
+    """Set or move a tag to a version; see `Workspace.tag`."""
+    return current_space().tag(artifact, tag, version=version, expected=expected, project=project)
+
+
+def untag(key: str, tag: str, *, project: str | None = None) -> TagEvent:
+    """Take a tag off; see `Workspace.untag`."""
+    return current_space().untag(key, tag, project=project)
+
+
+def tag_history(key: str, tag: str, *, project: str | None = None) -> list[TagEvent]:
+    """All moves of a tag, oldest first; see `Workspace.tag_history`."""
+    return current_space().tag_history(key, tag, project=project)
+
+
+def delete_version(
+    artifact: ArtifactLike, version: int | str | None = None, *, project: str | None = None
+) -> bool:
+    """Forget one version; see `Workspace.delete_version`."""
+    return current_space().delete_version(artifact, version, project=project)
+
+
+def delete_artifact(key: str, *, project: str | None = None) -> int:
+    """Forget an artifact with all its versions; see `Workspace.delete_artifact`."""
+    return current_space().delete_artifact(key, project=project)
+
+
+def start_job(
+    name: str,
+    *,
+    params: Mapping[str, Any] | None = None,
+    project: str | None = None,
+    experiment: str | None = None,
+    labels: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+) -> AbstractContextManager[JobContext]:
+    """A job that lasts as long as a ``with`` block; see `findspot.engine.scripts.start_job`."""
+    from findspot.engine.scripts import start_job
+
+    return start_job(
+        current_space(),
+        name,
+        params=params,
+        project=project,
+        experiment=experiment,
+        labels=labels,
+        seed=seed,
+    )
+
+
+def get_job(id: str) -> Job:
+    """A job by its id; see `Workspace.get_job`."""
+    from findspot.engine.jobs import get_job
+
+    return get_job(current_space(), id)
+
+
+def list_jobs(**conditions: Any) -> JobListing:
+    """Jobs that fit all conditions, newest first; see `Workspace.jobs`."""
+    from findspot.workspace import list_jobs
+
+    return list_jobs(current_space(), **conditions)
+
+
+def register_handler(handler: H) -> H:
+    """Let every workspace that this process opens afterwards use a handler; a class decorator.
+
+    Raises:
+        InvalidHandler: lists what the class lacks.
+    """
+    from findspot.handlers import default_registry
+
+    default_registry().register(handler)
+    return handler

@@ -1,0 +1,244 @@
+"""Entrypoints: a YAML file (or a pipeline) with its plugins, checked, recorded and made a plan.
+
+A job is created from snapshots: of the YAML text and of every plugin that it names. To resume a
+job, its plan is made again from the same snapshots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from findspot.core.errors import CheckFailed, FindspotError, NotFound, Problem
+from findspot.core.ids import new_uid
+from findspot.core.names import check_key
+from findspot.core.records import JobRecord, Snapshot, document_digest, now
+from findspot.engine.errors import CannotResume
+from findspot.engine.graph_json import graph_to_json
+from findspot.engine.plans import Plan, make_plan
+from findspot.engine.sources import LiveTask, PluginHandler, PluginTask, TaskSource, imported
+from findspot.graph.checking import check
+from findspot.graph.spec import HandlerSpec, TaskGraph, TaskSpec
+from findspot.graph.tasks import Task
+from findspot.graph.yaml_graph import Document, build_graph, read_document
+from findspot.handlers import default_registry
+from findspot.plugins.analysis import Analysis, analyse
+from findspot.plugins.loading import load_plugin
+from findspot.plugins.snapshots import read_analysis, snapshot
+
+if TYPE_CHECKING:
+    from findspot.artifacts.space import ArtifactSpace
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Entrypoint:
+    """A checked entrypoint, ready to run.
+
+    Args:
+        plugins: plugin name to the id of its snapshot.
+    """
+
+    plan: Plan
+    snapshot: Snapshot
+    plugins: Mapping[str, str]
+
+
+def check_file(file: Path) -> tuple[TaskGraph, list[Problem]]:
+    """The task graph of a YAML file, and every mistake in it and in its plugins.
+
+    Nothing is run and nothing is recorded; plugins are read, not imported.
+
+    Raises:
+        NotFound: there is no such file.
+    """
+    document = read_document(file)
+    problems: list[Problem] = []
+    analyses: list[Analysis] = []
+    for written, folder in zip(document.plugins, document.plugin_paths, strict=True):
+        try:
+            found = analyse(folder)
+        except FindspotError as error:
+            problems.append(_missing_plugin(document, written, error))
+            continue
+        problems.extend(found.problems)
+        analyses.append(found)
+    functions = _functions(document, problems)
+    graph, found_problems = _graph(document, analyses, functions)
+    return graph, [*problems, *found_problems]
+
+
+def open_file(space: ArtifactSpace, file: Path, *, project: str) -> Entrypoint:
+    """Check a YAML file and record its plugins as they are now.
+
+    Raises:
+        NotFound: there is no such file.
+        CheckFailed: lists every mistake, of the file and of its plugins; nothing is recorded.
+    """
+    graph, problems = check_file(file)
+    if problems:
+        raise CheckFailed(f"The entrypoint {str(file)!r}", problems)
+    document = read_document(file)
+    snapshots = [
+        snapshot(
+            folder, store=space.store, catalog=space.catalog, project=project, owner=space.owner
+        )[0]
+        for folder in document.plugin_paths
+    ]
+    plugins = {found.name: found.id for found in snapshots}
+    body: dict[str, Any] = {
+        "format": FORMAT,
+        "syntax": "yaml",
+        "file": file.name,
+        "text": document.source,
+        "plugins": plugins,
+    }
+    plan = _plan(space, document, snapshots)
+    recorded = _recorded(space, check_key(graph.name), body, project)
+    return Entrypoint(plan, recorded, plugins)
+
+
+def python_snapshot(space: ArtifactSpace, graph: TaskGraph, target: str, project: str) -> Snapshot:
+    """The snapshot of a pipeline's graph; a new one where it differs from the newest."""
+    body = {
+        "format": FORMAT,
+        "syntax": "python",
+        "target": target,
+        "graph": graph_to_json(graph),
+    }
+    return _recorded(space, graph.name, body, project)
+
+
+def plan_of_job(space: ArtifactSpace, record: JobRecord) -> Plan:
+    """The plan of a recorded job, made again from its snapshots.
+
+    Raises:
+        CannotResume: it has none (a script's job), or its pipeline cannot be imported here.
+    """
+    found = None if record.entrypoint is None else space.catalog.snapshot(record.entrypoint)
+    if found is None:
+        raise CannotResume(record.id, "it has no task graph (a script made it).")
+    if found.body["syntax"] == "python":
+        return _imported_plan(record, found.body["target"])
+    document = read_document(found.body["text"], name=found.name)
+    snapshots = []
+    for name, id in found.body["plugins"].items():
+        plugin = space.catalog.snapshot(id)
+        if plugin is None:
+            raise CannotResume(record.id, f"the snapshot of its plugin {name!r} is gone.")
+        snapshots.append(plugin)
+    return _plan(space, document, snapshots)
+
+
+def _imported_plan(record: JobRecord, target: str) -> Plan:
+    from findspot.engine.pipelines import Pipeline
+
+    if target.startswith("__main__:"):
+        raise CannotResume(
+            record.id,
+            f"its pipeline {target!r} lives in a script or notebook. Give it: "
+            "get_job(id).resume(pipeline).",
+        )
+    try:
+        pipeline = imported(target)
+    except NotFound as error:
+        raise CannotResume(record.id, f"{error.what} {error.how or ''}") from error
+    if not isinstance(pipeline, Pipeline):
+        raise CannotResume(record.id, f"{target!r} is no pipeline.")
+    plan: Plan = pipeline.plan()
+    return plan
+
+
+def _plan(space: ArtifactSpace, document: Document, snapshots: Iterable[Snapshot]) -> Plan:
+    analyses: list[Analysis] = []
+    sources: dict[str, TaskSource] = {}
+    handlers: dict[str, PluginHandler] = {}
+    for found in snapshots:
+        analysis = read_analysis(found)
+        analyses.append(analysis)
+        files = space.catalog.files(found.id)
+        plugin = load_plugin(found, files, space.folder, store=space.store).source
+        for spec in analysis.tasks.values():
+            sources[spec.source] = PluginTask(plugin, spec.source)
+        handlers.update({name: PluginHandler(plugin, name) for name in analysis.handlers})
+    problems: list[Problem] = []
+    functions = _functions(document, problems)
+    sources.update({task.spec.source: LiveTask(task) for task in functions.values()})
+    graph, found_problems = _graph(document, analyses, functions)
+    if problems or found_problems:
+        raise CheckFailed(f"The entrypoint {document.name!r}", [*problems, *found_problems])
+    by_task = {
+        name: sources[spec.source] for name, spec in graph.tasks.items() if spec.source in sources
+    }
+    return make_plan(graph, by_task, handlers)
+
+
+def _graph(
+    document: Document, analyses: Iterable[Analysis], functions: Mapping[str, Task[..., Any]]
+) -> tuple[TaskGraph, list[Problem]]:
+    tasks: dict[str, TaskSpec] = {task.spec.source: task.spec for task in functions.values()}
+    handlers: dict[str, HandlerSpec] = {
+        name: HandlerSpec(name=name, schema=...) for name in default_registry().names()
+    }
+    problems: list[Problem] = []
+    owners: dict[str, str] = {}
+    for analysis in analyses:
+        for kind, offered in (("task", analysis.tasks), ("artifact task", analysis.handlers)):
+            for name in offered:
+                if name in owners:
+                    problems.append(
+                        Problem(
+                            "$.plugins",
+                            f"The {kind} {name!r} is in two plugins.",
+                            found=f"{owners[name]} and {analysis.name}",
+                            hint="Rename one of them.",
+                        )
+                    )
+                owners[name] = analysis.name
+        tasks.update(analysis.tasks)
+        handlers.update(analysis.handlers)
+    graph, found = build_graph(document, tasks, handlers)
+    return graph, [*problems, *(found or check(graph))]
+
+
+def _functions(document: Document, problems: list[Problem]) -> dict[str, Task[..., Any]]:
+    """The functions of installed modules that a document names, as tasks."""
+    found: dict[str, Task[..., Any]] = {}
+    for target in document.functions:
+        try:
+            function = imported(target)
+            found[target] = function if isinstance(function, Task) else Task(function)
+        except FindspotError as error:
+            problems.append(Problem("$.tasks", error.what, hint=error.how or "", found=target))
+    return found
+
+
+def _missing_plugin(document: Document, written: str, error: FindspotError) -> Problem:
+    return Problem(
+        "$.plugins",
+        error.what,
+        location=document.locations.get("$.plugins", ""),
+        found=written,
+        hint=error.how or "",
+    )
+
+
+def _recorded(space: ArtifactSpace, name: str, body: Mapping[str, Any], project: str) -> Snapshot:
+    """The newest snapshot where it is equal, else a new one, not yet in the catalog."""
+    digest = document_digest(body)
+    newest = space.catalog.find_snapshot("entrypoint", project, name)
+    if newest is not None and newest.digest == digest:
+        return newest
+    return Snapshot(
+        id=new_uid(),
+        resource="entrypoint",
+        project=project,
+        name=name,
+        digest=digest,
+        body=body,
+        owner=space.owner,
+        created=now(),
+    )

@@ -1,0 +1,326 @@
+"""`Job`: what became of one execution of a graph, or becomes of it while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from findspot.artifacts.version import ArtifactVersion
+from findspot.catalog.protocol import Batch
+from findspot.core.errors import Conflict, NotFound
+from findspot.core.records import (
+    Failure,
+    JobRecord,
+    JobUpdate,
+    LogLine,
+    MetricPoint,
+    StepRecord,
+    now,
+)
+from findspot.engine.errors import JobFailed
+
+if TYPE_CHECKING:
+    from findspot.artifacts.space import ArtifactSpace
+    from findspot.engine.plans import Plan
+
+
+class Job:
+    """One execution of a graph, as it was when it was looked up; `refresh` looks again."""
+
+    def __init__(self, space: ArtifactSpace, record: JobRecord, plan: Plan | None = None) -> None:
+        self.space = space
+        self.record = record
+        self._plan = plan
+
+    @property
+    def id(self) -> str:
+        return self.record.id
+
+    @property
+    def name(self) -> str:
+        """The name of the pipeline or entrypoint that it runs."""
+        return self.record.name
+
+    @property
+    def project(self) -> str:
+        return self.record.project
+
+    @property
+    def experiment(self) -> str | None:
+        return self.record.experiment
+
+    @property
+    def status(self) -> str:
+        """``queued``, ``running``, ``finished``, ``failed``, ``interrupted`` or ``cancelled``."""
+        return self.record.status
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """The chosen values of all parameters."""
+        return self.record.params
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        return self.record.labels
+
+    @property
+    def seed(self) -> int | None:
+        return self.record.seed
+
+    @property
+    def owner(self) -> str:
+        return self.record.owner
+
+    @property
+    def created(self) -> datetime:
+        return self.record.created
+
+    @property
+    def started(self) -> datetime | None:
+        return self.record.started
+
+    @property
+    def ended(self) -> datetime | None:
+        return self.record.ended
+
+    @property
+    def duration(self) -> timedelta | None:
+        """From its start to its end; None while it has none."""
+        record = self.record
+        return None if not record.started or not record.ended else record.ended - record.started
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why it failed."""
+        return self.record.failure
+
+    @cached_property
+    def artifacts(self) -> Mapping[str, ArtifactVersion]:
+        """The chosen versions of all artifact inputs; deleted ones are left out."""
+        return self._versions(self.record.artifacts)
+
+    @cached_property
+    def outputs(self) -> Outputs:
+        """The saved outputs by name."""
+        return Outputs(self, self._versions(self.space.catalog.outputs(self.id)))
+
+    @cached_property
+    def steps(self) -> Mapping[str, JobStep]:
+        """The steps that were reached, by name, in their order."""
+        return {step.name: JobStep(self, step) for step in self.space.catalog.steps(self.id)}
+
+    @cached_property
+    def metric_points(self) -> list[MetricPoint]:
+        """Every metric that was logged, in the order of logging."""
+        return self.space.catalog.metrics(self.id)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The last value of each metric."""
+        return {point.name: point.value for point in self.metric_points}
+
+    @cached_property
+    def log_lines(self) -> list[LogLine]:
+        """The log, in the order of recording."""
+        return list(self._lines())
+
+    @property
+    def log(self) -> str:
+        """The log as text: a line each, with time, level and step."""
+        return log_text(self.log_lines)
+
+    @cached_property
+    def environment(self) -> Mapping[str, Any]:
+        """Python, packages, platform, git commit ... it ran with; empty while it runs."""
+        if self.record.environment is None:
+            return {}
+        import json
+
+        document = self.space.catalog.document(self.record.environment)
+        return {} if document is None else dict(json.loads(document))
+
+    def refresh(self) -> Job:
+        """Look again; the same object."""
+        record = self.space.catalog.job(self.id)
+        if record is None:
+            raise NotFound("job", self.id)
+        self.record = settle(self.space, record)
+        for name in ("artifacts", "outputs", "steps", "metric_points", "log_lines", "environment"):
+            self.__dict__.pop(name, None)
+        return self
+
+    def resume(
+        self,
+        pipeline: Any = None,
+        *,
+        executor: str | None = None,
+        workers: int | None = None,
+        on_step: Callable[[StepRecord], None] | None = None,
+    ) -> Job:
+        """Run what is missing: steps that finished are kept, all others are run; the same object.
+
+        The job keeps its id, its code, parameters and artifacts: plugins and YAML are those of its
+        snapshots, whatever was edited since.
+
+        Args:
+            pipeline: the pipeline, where the job's own cannot be imported (a notebook's).
+
+        Raises:
+            CannotResume: it finished, still runs, or its pipeline cannot be found.
+        """
+        from findspot.engine.launching import resume
+
+        resume(self, self._plan, pipeline, executor=executor, workers=workers, on_step=on_step)
+        return self.refresh()
+
+    def _versions(self, uids: Mapping[str, str]) -> dict[str, ArtifactVersion]:
+        found = self.space.catalog.versions(uids.values())
+        return {
+            name: ArtifactVersion(self.space, found[uid])
+            for name, uid in uids.items()
+            if uid in found
+        }
+
+    def _lines(self) -> Iterator[LogLine]:
+        after = 0
+        while lines := self.space.catalog.log(self.id, after=after):
+            yield from (line for _, line in lines)
+            after = lines[-1][0]
+
+    def __repr__(self) -> str:
+        return f"<Job {self.id} {self.name}: {self.status}>"
+
+
+class JobStep:
+    """One step of a job."""
+
+    def __init__(self, job: Job, record: StepRecord) -> None:
+        self._job = job
+        self.record = record
+
+    @property
+    def name(self) -> str:
+        return self.record.name
+
+    @property
+    def task(self) -> str:
+        return self.record.task
+
+    @property
+    def status(self) -> str:
+        """``running``, ``finished``, ``failed``, ``skipped`` or ``interrupted``."""
+        return self.record.status
+
+    @property
+    def cached(self) -> bool:
+        """True where it did not run, because an equal step's outputs were reused."""
+        return self.record.cached
+
+    @property
+    def source_job(self) -> str | None:
+        """The id of the job that made the reused outputs."""
+        return self.record.source_job
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """Its arguments that are plain values."""
+        return self.record.params
+
+    @property
+    def failure(self) -> Failure | None:
+        return self.record.failure
+
+    @property
+    def duration(self) -> timedelta | None:
+        record = self.record
+        return None if not record.started or not record.ended else record.ended - record.started
+
+    @property
+    def inputs(self) -> Mapping[str, ArtifactVersion]:
+        """Its arguments that are saved versions, by argument (``x``, ``x[0]``)."""
+        return self._job._versions(self.record.inputs)
+
+    @property
+    def outputs(self) -> Mapping[str, ArtifactVersion]:
+        """What it made, by output."""
+        return self._job._versions(self.record.outputs)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The last value of each metric that it logged."""
+        return {p.name: p.value for p in self._job.metric_points if p.step == self.name}
+
+    @property
+    def log(self) -> str:
+        """Its part of the log."""
+        return log_text([line for line in self._job.log_lines if line.step == self.name])
+
+    def __repr__(self) -> str:
+        reused = " (reused)" if self.cached else ""
+        return f"<JobStep {self.name}: {self.status}{reused}>"
+
+
+class Outputs(dict[str, ArtifactVersion]):
+    """The outputs of a job; asking for a missing one says why it is missing."""
+
+    def __init__(self, job: Job, found: Mapping[str, ArtifactVersion]) -> None:
+        super().__init__(found)
+        self._job = job
+
+    def __missing__(self, name: str) -> ArtifactVersion:
+        job = self._job
+        if job.status == "finished":
+            raise NotFound("output", name, near=list(self), how=f"Job {job.id} has no such output.")
+        reason = job.failure.message if job.failure else "see its log"
+        raise JobFailed(job.id, job.status, reason)
+
+
+def log_text(lines: list[LogLine]) -> str:
+    """Lines of a log as text."""
+    return "\n".join(
+        f"{line.time.astimezone():%H:%M:%S} {line.level:<7} {line.step or '-'}: {line.text}"
+        for line in lines
+    )
+
+
+def get_job(space: ArtifactSpace, id: str) -> Job:
+    """A job by its id, or by the beginning of it where only one begins so.
+
+    Raises:
+        NotFound: there is none.
+    """
+    record = space.catalog.job(id)
+    if record is None:
+        raise NotFound("job", id, how="List them: findspot jobs")
+    return Job(space, settle(space, record))
+
+
+def settle(space: ArtifactSpace, record: JobRecord) -> JobRecord:
+    """The record as it is in truth: a job whose process died is interrupted, and so are the steps
+    that it ran."""
+    if record.status != "running":
+        return record
+    from findspot.engine.process import is_alive
+
+    if is_alive(record.process) is not False:
+        return record
+    failure = Failure("ProcessDied", "The process that ran the job ended before the job did.")
+    steps = [
+        replace(step, status="interrupted")
+        for step in space.catalog.steps(record.id)
+        if step.status in ("running", "pending")
+    ]
+    update = JobUpdate(
+        id=record.id,
+        expected=("running",),
+        status="interrupted",
+        ended=now(),
+        failure=failure,
+    )
+    with suppress(Conflict):  # somebody else was faster
+        space.catalog.write(Batch(steps=steps, updates=[update]))
+    return space.catalog.job(record.id) or record

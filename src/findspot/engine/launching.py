@@ -1,0 +1,264 @@
+"""Create a job, run its plan, and record how it ended; and the same for a job that is resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from findspot.catalog.protocol import Batch
+from findspot.core.errors import Conflict, FindspotError
+from findspot.core.ids import new_uid
+from findspot.core.names import check_name
+from findspot.core.records import (
+    Failure,
+    JobRecord,
+    JobStatus,
+    JobUpdate,
+    LogLine,
+    Snapshot,
+    StepRecord,
+    now,
+)
+from findspot.engine.calls import JobFacts, StepCall, StepResult, perform
+from findspot.engine.capture import Capture
+from findspot.engine.choosing import Chosen, choose, recalled
+from findspot.engine.context import CURRENT
+from findspot.engine.environment import EnvironmentProbe
+from findspot.engine.errors import CannotResume
+from findspot.engine.executors import make_executor
+from findspot.engine.failures import failure_of
+from findspot.engine.jobs import Job
+from findspot.engine.plans import Plan
+from findspot.engine.process import this_process
+from findspot.engine.recorder import Recorder
+from findspot.engine.runner import Runner, RunOptions
+
+if TYPE_CHECKING:
+    from findspot.artifacts.space import ArtifactSpace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobOptions:
+    """How a job is run; None: as the workspace's settings say.
+
+    Args:
+        project: that the job and its outputs belong to.
+        experiment: a question that several jobs answer, by name.
+        executor: ``inline``, ``threads`` or ``processes``.
+        workers: how many steps at once; 0: one for each core.
+        cache: False runs every step, and still records what it makes for later jobs.
+        seed: every step gets a seed of its own, derived from it.
+        labels: names and values to find the job by.
+        on_step: told of each change of a step, as it happens.
+    """
+
+    project: str | None = None
+    experiment: str | None = None
+    executor: str | None = None
+    workers: int | None = None
+    cache: bool = True
+    seed: int | None = None
+    labels: Mapping[str, Any] = field(default_factory=dict)
+    on_step: Callable[[StepRecord], None] | None = None
+
+
+def launch(
+    space: ArtifactSpace,
+    plan: Plan,
+    values: Mapping[str, Any],
+    options: JobOptions,
+    *,
+    entrypoint: Snapshot | None,
+    plugins: Mapping[str, str] | None = None,
+) -> Job:
+    """Run a plan as a new job, to its end.
+
+    The job is recorded before its first step; a step that fails makes the job failed, it does not
+    raise.
+
+    Args:
+        values: of parameters and artifact inputs, by name.
+        entrypoint: the snapshot of the graph; recorded with the job.
+        plugins: plugin name to the id of its snapshot.
+
+    Raises:
+        CheckFailed: a value is missing, unknown or of a wrong type; nothing is recorded.
+        KeyboardInterrupt: the user stopped it; the job is recorded as interrupted.
+    """
+    project = space.project if options.project is None else options.project
+    check_name(project, "project name")
+    if options.experiment is not None:
+        check_name(options.experiment, "experiment name")
+    for label in options.labels:
+        check_name(label, "label")
+    executor = options.executor or space.settings.executor
+    workers = space.settings.workers if options.workers is None else options.workers
+    EnvironmentProbe.shared().start(Path.cwd())
+    chosen = choose(space, plan.graph, values, project)
+    parent = CURRENT.get()
+    time = now()
+    record = JobRecord(
+        id=new_uid(),
+        project=project,
+        experiment=options.experiment,
+        name=plan.graph.name,
+        status="running",
+        entrypoint=None if entrypoint is None else entrypoint.id,
+        plugins=plugins or {},
+        params=chosen.params,
+        artifacts=chosen.artifacts,
+        options={"executor": executor, "workers": workers, "cache": options.cache},
+        seed=options.seed,
+        owner=space.owner,
+        process=this_process(),
+        labels={name: str(text) for name, text in options.labels.items()},
+        parent=None if parent is None else parent.id,
+        created=time,
+        started=time,
+    )
+    snapshots = [] if entrypoint is None or entrypoint.number else [entrypoint]
+    begin = Batch(snapshots=snapshots, jobs=[record], versions=chosen.new)
+    return _run(
+        space, plan, record, chosen, options, {}, executor=executor, workers=workers, begin=begin
+    )
+
+
+def resume(
+    job: Job,
+    plan: Plan | None,
+    pipeline: Any,
+    *,
+    executor: str | None,
+    workers: int | None,
+    on_step: Callable[[StepRecord], None] | None,
+) -> None:
+    """Run what is missing of a job; see `Job.resume`."""
+    space = job.space
+    record = job.refresh().record
+    if record.status in ("running", "queued"):
+        raise CannotResume(record.id, "it has not ended.")
+    if record.status == "finished":
+        raise CannotResume(record.id, "it finished; nothing is missing.")
+    if pipeline is not None:
+        plan = pipeline.plan()
+    elif plan is None:
+        from findspot.engine.entrypoints import plan_of_job
+
+        plan = plan_of_job(space, record)
+    chosen = recalled(space, plan.graph, record.params, record.artifacts)
+    before = {step.name: step for step in space.catalog.steps(record.id)}
+    options = JobOptions(cache=record.options.get("cache", True), seed=record.seed, on_step=on_step)
+    update = JobUpdate(
+        id=record.id,
+        expected=("failed", "interrupted", "cancelled"),
+        status="running",
+        process=this_process(),
+    )
+    EnvironmentProbe.shared().start(Path.cwd())
+    try:
+        _run(
+            space,
+            plan,
+            record,
+            chosen,
+            options,
+            before,
+            executor=executor or record.options.get("executor") or space.settings.executor,
+            workers=record.options.get("workers", 0) if workers is None else workers,
+            begin=Batch(updates=[update]),
+        )
+    except Conflict as error:
+        raise CannotResume(record.id, "somebody else resumed it just now.") from error
+
+
+def _run(
+    space: ArtifactSpace,
+    plan: Plan,
+    record: JobRecord,
+    chosen: Chosen,
+    options: JobOptions,
+    before: Mapping[str, StepRecord],
+    *,
+    executor: str,
+    workers: int,
+    begin: Batch,
+) -> Job:
+    """One attempt to run a job to its end, in this process. ``begin`` records that it runs."""
+    recorder = Recorder(space.catalog)
+    capture = Capture(recorder.line, job=record.id)
+
+    def here(call: StepCall) -> StepResult:
+        return perform(call, space, recorder, capture)
+
+    pool = make_executor(executor, workers, space, here)
+    runner = Runner(
+        space,
+        recorder,
+        plan,
+        JobFacts(
+            id=record.id,
+            project=record.project,
+            experiment=record.experiment,
+            params=record.params,
+        ),
+        chosen.given,
+        chosen.opaque,
+        RunOptions(
+            cache=options.cache,
+            seed=options.seed,
+            portable=executor == "processes",
+            on_step=options.on_step,
+        ),
+        before,
+    )
+    space.catalog.write(begin)
+    status: JobStatus = "finished"
+    failure: Failure | None = None
+    stopped: BaseException | None = None
+    with recorder, capture:
+        try:
+            with pool:
+                runner.run(pool)
+            runner.exported()
+            failure = _failure_of_steps(runner.records)
+            if failure is not None:
+                status = "failed"
+        except BaseException as error:
+            failure = failure_of(error)
+            status = "failed" if isinstance(error, Exception) else "interrupted"
+            stopped = None if isinstance(error, FindspotError) else error
+            text = failure.traceback or f"{failure.type}: {failure.message}"
+            recorder.line(LogLine(record.id, None, now(), "ERROR", "findspot", text))
+        digest, document = EnvironmentProbe.shared().result()
+        update = JobUpdate(
+            id=record.id,
+            expected=("running",),
+            status=status,
+            ended=now(),
+            failure=failure,
+            environment=digest,
+        )
+        recorder.document(digest, document)
+        recorder.update(update)
+    if stopped is not None:
+        raise stopped
+    ended = replace(record, status=status, ended=update.ended, failure=failure, environment=digest)
+    return Job(space, ended, plan)
+
+
+def _failure_of_steps(records: Mapping[str, StepRecord]) -> Failure | None:
+    """The first failed step's failure, with a count of the others."""
+    failed = [r for r in records.values() if r.status == "failed" and r.failure is not None]
+    if not failed:
+        return None
+    first = min(failed, key=lambda r: r.ended or r.started or now())
+    assert first.failure is not None
+    skipped = sum(r.status == "skipped" for r in records.values())
+    others = f" ({len(failed) - 1} more failed)" if len(failed) > 1 else ""
+    lost = f" ({skipped} skipped)" if skipped else ""
+    return replace(
+        first.failure,
+        message=f"step {first.name!r}: {first.failure.type}: {first.failure.message}{others}{lost}",
+    )

@@ -1,0 +1,143 @@
+"""`start_job`: a script or a notebook as a job of its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from findspot.catalog.protocol import Batch
+from findspot.core.canonical import is_plain
+from findspot.core.errors import CheckFailed, Problem
+from findspot.core.ids import new_uid
+from findspot.core.names import check_name
+from findspot.core.records import Failure, JobRecord, JobStatus, JobUpdate, LogLine, now
+from findspot.engine.capture import Capture
+from findspot.engine.context import CURRENT, JobContext
+from findspot.engine.environment import EnvironmentProbe
+from findspot.engine.failures import failure_of
+from findspot.engine.process import this_process
+from findspot.engine.recorder import Recorder
+
+if TYPE_CHECKING:
+    from findspot.artifacts.space import ArtifactSpace
+
+
+@contextmanager
+def start_job(
+    space: ArtifactSpace,
+    name: str,
+    *,
+    params: Mapping[str, Any] | None = None,
+    project: str | None = None,
+    experiment: str | None = None,
+    labels: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+) -> Iterator[JobContext]:
+    """A job that lasts as long as the ``with`` block.
+
+    What the block saves is the job's, what it loads is the job's input, what it prints is in the
+    job's log. An error makes the job failed and passes on.
+
+    Args:
+        name: of the job.
+        params: plain values, to be shown and compared.
+        experiment: a question that several jobs answer, by name.
+        seed: given to random, NumPy and torch, where they are imported, at the start.
+
+    Raises:
+        InvalidName, CheckFailed: a name or a parameter is wrong; nothing is recorded.
+    """
+    record = _record(space, name, params or {}, project, experiment, labels or {}, seed)
+    recorder = Recorder(space.catalog)
+    capture = Capture(recorder.line, job=record.id)
+    context = JobContext(
+        space,
+        recorder,
+        job=record.id,
+        step=None,
+        project=record.project,
+        experiment=record.experiment,
+        params=record.params,
+        seed=seed,
+    )
+    EnvironmentProbe.shared().start(Path.cwd())
+    space.catalog.write(Batch(jobs=[record]))
+    status: JobStatus = "finished"
+    failure: Failure | None = None
+    with recorder, capture:
+        if seed is not None:
+            from findspot.engine.seeds import seed_everything
+
+            seed_everything(seed)
+        try:
+            with context.active(), capture.step(record.id, None):
+                yield context
+        except BaseException as error:
+            if not _is_success(error):
+                failure = failure_of(error)
+                status = "failed" if isinstance(error, Exception | SystemExit) else "interrupted"
+                text = failure.traceback or f"{failure.type}: {failure.message}"
+                recorder.line(LogLine(record.id, None, now(), "ERROR", "findspot", text))
+            raise
+        finally:
+            digest, document = EnvironmentProbe.shared().result()
+            recorder.document(digest, document)
+            recorder.update(
+                JobUpdate(
+                    id=record.id,
+                    expected=("running",),
+                    status=status,
+                    ended=now(),
+                    failure=failure,
+                    environment=digest,
+                )
+            )
+
+
+def _is_success(error: BaseException) -> bool:
+    return isinstance(error, GeneratorExit) or (
+        isinstance(error, SystemExit) and error.code in (None, 0)
+    )
+
+
+def _record(
+    space: ArtifactSpace,
+    name: str,
+    params: Mapping[str, Any],
+    project: str | None,
+    experiment: str | None,
+    labels: Mapping[str, Any],
+    seed: int | None,
+) -> JobRecord:
+    problems = [
+        Problem(str(key), "a parameter is a plain JSON value", found=type(value).__name__)
+        for key, value in params.items()
+        if not is_plain(value)
+    ]
+    if problems:
+        raise CheckFailed("The parameters", problems)
+    for label in labels:
+        check_name(label, "label")
+    if experiment is not None:
+        check_name(experiment, "experiment name")
+    parent = CURRENT.get()
+    time = now()
+    return JobRecord(
+        id=new_uid(),
+        project=space.project if project is None else check_name(project, "project name"),
+        experiment=experiment,
+        name=check_name(name, "job name"),
+        status="running",
+        params=dict(params),
+        options={"script": sys.argv[0] if sys.argv else ""},
+        seed=seed,
+        owner=space.owner,
+        process=this_process(),
+        labels={key: str(text) for key, text in labels.items()},
+        parent=None if parent is None else parent.id,
+        created=time,
+        started=time,
+    )

@@ -1,0 +1,212 @@
+"""`Workspace`: artifacts and jobs of one place, and the functions that work in the current one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from findspot.artifacts.space import ArtifactSpace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from findspot.core.errors import Problem
+    from findspot.core.records import JobStatus, Snapshot
+    from findspot.engine.context import JobContext
+    from findspot.engine.jobs import Job
+    from findspot.engine.pipelines import Pipeline
+
+
+class JobListing(list["Job"]):
+    """Jobs, newest first; `next` is the cursor of the next page, None on the last."""
+
+    def __init__(self, items: Iterable[Job], next: str | None) -> None:
+        super().__init__(items)
+        self.next = next
+
+
+class Workspace(ArtifactSpace):
+    """One catalog, one blob store and settings: where artifacts and jobs are kept.
+
+    Args:
+        url: a folder, ``file:///folder`` or ``postgresql://...?store=...``; None: found by
+            ``FINDSPOT_WORKSPACE`` or by walking up from the current folder.
+        settings: override what the settings file and the environment say.
+
+    Raises:
+        BadSettings, FormatTooNew, BadWorkspaceUrl
+
+    >>> import tempfile
+    >>> ws = Workspace(tempfile.mkdtemp())
+    >>> ws.save_artifact([1, 2, 3], "numbers").version
+    1
+    >>> ws.load_artifact("numbers")
+    [1, 2, 3]
+    """
+
+    def start_job(
+        self,
+        name: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        project: str | None = None,
+        experiment: str | None = None,
+        labels: Mapping[str, Any] | None = None,
+        seed: int | None = None,
+    ) -> AbstractContextManager[JobContext]:
+        """A job that lasts as long as a ``with`` block; see `findspot.engine.scripts.start_job`."""
+        from findspot.engine.scripts import start_job
+
+        return start_job(
+            self,
+            name,
+            params=params,
+            project=project,
+            experiment=experiment,
+            labels=labels,
+            seed=seed,
+        )
+
+    def run(
+        self,
+        what: str | Path | Pipeline[..., Any],
+        *,
+        params: Mapping[str, Any] | None = None,
+        artifacts: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Job:
+        """Run a YAML entrypoint, ``module:pipeline`` or a pipeline as a job, to its end.
+
+        Args:
+            what: a YAML file's path, ``module:pipeline`` (or ``file.py:pipeline``), or a pipeline.
+            params: values of parameters.
+            artifacts: saved versions for artifact inputs: references, uids, `ArtifactVersion`.
+            options: as of `Pipeline.run`: project, experiment, executor, workers, cache, seed ...
+
+        Raises:
+            NotFound: there is no such file, module or pipeline.
+            CheckFailed: the graph or the values have mistakes; all are listed, nothing has run.
+        """
+        from findspot.engine.entrypoints import open_file
+        from findspot.engine.launching import JobOptions, launch
+        from findspot.engine.targets import find_target
+
+        values = _together(params or {}, artifacts or {})
+        target = find_target(what)
+        if not isinstance(target, Path):
+            return target.options(workspace=self, **options).run(**values)
+        chosen = JobOptions(**options)
+        entrypoint = open_file(self, target, project=chosen.project or self.project)
+        return launch(
+            self,
+            entrypoint.plan,
+            values,
+            chosen,
+            entrypoint=entrypoint.snapshot,
+            plugins=entrypoint.plugins,
+        )
+
+    def check(self, what: str | Path | Pipeline[..., Any]) -> list[Problem]:
+        """Every mistake in a YAML entrypoint or a pipeline; nothing is run or recorded."""
+        from findspot.engine.entrypoints import check_file
+        from findspot.engine.targets import find_target
+
+        target = find_target(what)
+        return check_file(target)[1] if isinstance(target, Path) else target.problems()
+
+    def jobs(self, **conditions: Any) -> JobListing:
+        """Jobs that fit all of the given conditions, newest first; see `list_jobs`."""
+        return list_jobs(self, **conditions)
+
+    def get_job(self, id: str) -> Job:
+        """A job by its id; `NotFound` where there is none."""
+        from findspot.engine.jobs import get_job
+
+        return get_job(self, id)
+
+    def add_plugin(self, folder: str | Path, *, project: str | None = None) -> Snapshot:
+        """Record a plugin's files as they are now; its code is read, not run.
+
+        Raises:
+            NotFound: there is no such folder.
+            CheckFailed: its source has mistakes; all are listed.
+        """
+        from findspot.plugins.snapshots import snapshot
+
+        return snapshot(
+            Path(folder),
+            store=self.store,
+            catalog=self.catalog,
+            project=self._project(project),
+            owner=self.owner,
+        )[0]
+
+    def plugins(self, *, project: str | None = None) -> list[Snapshot]:
+        """The newest snapshot of each plugin."""
+        return list(self.catalog.snapshots("plugin", self._project(project)))
+
+    def entrypoints(self, *, project: str | None = None) -> list[Snapshot]:
+        """The newest snapshot of each entrypoint and pipeline."""
+        return list(self.catalog.snapshots("entrypoint", self._project(project)))
+
+
+def list_jobs(
+    space: ArtifactSpace,
+    *,
+    project: str | None = None,
+    experiment: str | None = None,
+    name: str | None = None,
+    status: JobStatus | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int = 100,
+    cursor: str | None = None,
+) -> JobListing:
+    """Jobs that fit all of the given conditions, newest first.
+
+    Args:
+        project: None: the current one.
+        name: of the pipeline or entrypoint.
+        since, until: created at or after, and before (naive times are local).
+        limit: at most so many; `JobListing.next` is the cursor of the rest.
+    """
+    from findspot.core.names import check_name
+    from findspot.core.records import JobQuery
+    from findspot.engine.jobs import Job, settle
+
+    page = space.catalog.search_jobs(
+        JobQuery(
+            project=space.project if project is None else check_name(project, "project name"),
+            experiment=experiment,
+            name=name,
+            status=status,
+            since=None if since is None else since.astimezone(),
+            until=None if until is None else until.astimezone(),
+            limit=limit,
+            cursor=cursor,
+        )
+    )
+    return JobListing((Job(space, settle(space, record)) for record in page.items), page.next)
+
+
+def _together(params: Mapping[str, Any], artifacts: Mapping[str, Any]) -> dict[str, Any]:
+    from findspot.artifacts.version import ArtifactVersion
+    from findspot.core.errors import CheckFailed, Problem
+    from findspot.engine.external import ExternalArtifact
+
+    twice = sorted(params.keys() & artifacts.keys())
+    if twice:
+        raise CheckFailed(
+            "The values",
+            [Problem(name, "it is given twice, as value and artifact") for name in twice],
+        )
+    chosen = {
+        name: value
+        if isinstance(value, ExternalArtifact | ArtifactVersion)
+        else ExternalArtifact(name=str(value))
+        for name, value in artifacts.items()
+    }
+    return {**params, **chosen}
