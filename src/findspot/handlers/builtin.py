@@ -96,6 +96,11 @@ BUILTINS: tuple[Builtin, ...] = (
         "matplotlib",
     ),
     Builtin(
+        "figure.saved",
+        ("findspot.handlers.saved_figures.SavedFigure",),
+        "findspot.handlers.saved_figures:SavedFigureHandler",
+    ),
+    Builtin(
         "plotly.figure",
         ("plotly.graph_objects.Figure",),
         "findspot.handlers.plotly_figures:FigureHandler",

@@ -1,0 +1,45 @@
+"""Plotly figures, as their JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import plotly.io
+
+from findspot.core.records import Preview
+from findspot.handlers.errors import BadFiles
+from findspot.handlers.handler import Handler, text_preview
+from findspot.handlers.protocol import LoadFolder, SaveFolder
+
+_FILE = "figure.plotly.json"
+
+
+class FigureHandler(Handler):
+    """Plotly figures: the figure's JSON, from which Plotly makes the figure again."""
+
+    name = "plotly.figure"
+    types = ("plotly.graph_objects.Figure",)
+    kind = "plot"
+
+    def save(self, value: Any, folder: SaveFolder, /, **args: Any) -> None:
+        folder.write(_FILE, value.to_json(engine="json").encode())
+
+    def load(self, folder: LoadFolder, /, **args: Any) -> Any:
+        try:
+            return plotly.io.from_json(folder.read(_FILE).decode())
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise BadFiles(f"it is no Plotly figure: {reason}", where=_FILE) from error
+
+    def describe(self, value: Any) -> Mapping[str, Any]:
+        described: dict[str, Any] = {"traces": dict(Counter(trace.type for trace in value.data))}
+        title = value.layout.title.text
+        return described | ({"title": title[:200]} if title else {})
+
+    def preview(self, value: Any) -> Preview | None:
+        """The title and the traces as text; a picture would need a browser."""
+        lines = [value.layout.title.text] if value.layout.title.text else []
+        lines += [f"{trace.type} {trace.name or ''}".rstrip() for trace in value.data[:50]]
+        return text_preview("\n".join(lines))
