@@ -233,7 +233,7 @@ class _Checker:
             if wanted is None or wanted.injected:
                 self._type_of(value, place)
                 self._unwanted(name, wanted, step, task, place)
-            elif name in bound:
+            elif name in bound and name in named:
                 self._type_of(value, place)
                 self.problem(
                     place,

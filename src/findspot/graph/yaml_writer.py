@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -22,11 +21,9 @@ from findspot.core.types import (
     Union,
 )
 from findspot.graph.classes import find_class
-from findspot.graph.declarations import RESERVED
 from findspot.graph.inference import infer
 from findspot.graph.paths import child
 from findspot.graph.spec import (
-    DEFAULT_OUTPUT,
     ArtifactInput,
     ArtifactOutput,
     InputSpec,
@@ -349,11 +346,6 @@ def _writable_text(text: str, path: str) -> None:
 
 class _Dumper(yaml.SafeDumper):
     """Quotes what YAML 1.1 or 1.2 would take for something other than text; no aliases."""
-
-    yaml_implicit_resolvers = {
-        first: list(resolvers)
-        for first, resolvers in yaml.SafeDumper.yaml_implicit_resolvers.items()
-    }
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
