@@ -280,9 +280,12 @@ def _table_preview(data: bytes, delimiter: str) -> Preview | None:
 
 def _of_builtin(value: Any, ask: Callable[[ArtifactHandler], Any]) -> Any:
     """What the handler of the value's type says of it; None where there is none that can."""
+    from findspot.handlers.builtin import FALLBACK
     from findspot.handlers.registry import default_registry
 
     try:
-        return ask(default_registry().for_value(value))
+        handler = default_registry().for_value(value)
+        # What pickle says of a value is about its own bytes, which are not written here.
+        return None if handler.name == FALLBACK.name else ask(handler)
     except FindspotError:  # no handler takes it, or its library is missing
         return None
