@@ -1,0 +1,796 @@
+"""What a fingerprint notices, what it does not, and that every process agrees on it."""
+
+from __future__ import annotations
+
+import functools
+import linecache
+import subprocess
+import sys
+import textwrap
+import threading
+import timeit
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cloudpickle
+import numpy as np
+import pytest
+
+from findspot.engine.fingerprint import Fingerprint, fingerprint
+from findspot.engine.project_code import is_project_module, stable_module
+
+Load = Callable[[str], Callable[..., Any]]
+MODULE = "fingerprinted_project"
+
+
+@pytest.fixture(autouse=True)
+def forgotten_modules() -> Iterator[None]:
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if name.startswith((MODULE, "findspot_plugins")):
+            del sys.modules[name]
+
+
+def from_file(folder: Path, source: str, name: str = MODULE) -> ModuleType:
+    """A module of the given source, in a file of its own."""
+    path = folder / f"{len(list(folder.iterdir()))}" / f"{name.rpartition('.')[2]}.py"
+    path.parent.mkdir()
+    path.write_text(textwrap.dedent(source), encoding="utf-8")
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    sys.modules[name] = module
+    # Without this file's own `from __future__ import annotations`.
+    code = compile(path.read_text(encoding="utf-8"), str(path), "exec", dont_inherit=True)
+    exec(code, vars(module))
+    return module
+
+
+def from_text(source: str) -> dict[str, Any]:
+    """What a notebook or a prompt defines: there is no file, and the source is not kept."""
+    names: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(textwrap.dedent(source), "<string>", "exec", dont_inherit=True), names)
+    return names
+
+
+@pytest.fixture(params=["file", "text"])
+def load(request: pytest.FixtureRequest, tmp_path: Path) -> Load:
+    if request.param == "file":
+        return lambda source: vars(from_file(tmp_path, source))["main"]
+    return lambda source: from_text(source)["main"]
+
+
+PLAIN = """
+    def main(x):
+        y = x + 1
+        return y
+"""
+
+SAME = {
+    "a comment": """
+    # new
+    def main(x):  # new
+        y = x + 1
+        # new
+        return y
+""",
+    "a docstring": '''
+    def main(x):
+        """New."""
+        y = x + 1
+        return y
+''',
+    "layout": """
+
+
+    def main(
+        x,
+    ):
+
+        y = (x +
+             1)
+
+        return y
+""",
+    "something beside it": """
+    OTHER = 3
+    def unused():
+        return OTHER
+    def main(x):
+        y = x + 1
+        return y
+""",
+}
+
+
+@pytest.mark.parametrize("changed", SAME.values(), ids=SAME.keys())
+def test_what_does_not_change_the_result_keeps_the_fingerprint(load: Load, changed: str) -> None:
+    assert fingerprint(load(PLAIN)).digest == fingerprint(load(changed)).digest
+
+
+# One template each: A in it is one state of the project, B the other.
+CHANGES = {
+    "its own text": "def main(x): return x + A",
+    "the operator": "def main(x): return x A x",
+    "a name it uses": "def A(): return 1\ndef main(x): return A()",
+    "a default value": "def main(x, y=A): return x",
+    "a keyword's default": "def main(*, y=A): return y",
+    "a default by name": "K = A\ndef main(x, y=K): return x",
+    "a constant": "K = A\ndef main(x): return x * K",
+    "a constant in a list": "K = [1, {'a': (A,)}]\ndef main(x): return K",
+    "a constant of text": "K = 'A'\ndef main(x): return K",
+    "a set": "K = {'p', 'q', 'A'}\ndef main(x): return x in K",
+    "a set in the code": "def main(x): return x in {'p', 'q', 'A'}",
+    "the type of a constant": "K = TYPE(1)\ndef main(x): return K",
+    "the order of a mapping": "K = dict(PAIRS)\ndef main(x): return K",
+    "a helper": "def helper(x): return x + A\ndef main(x): return helper(x)",
+    "a helper's helper": (
+        "def deep(x): return x + A\ndef helper(x): return deep(x)\ndef main(x): return helper(x)"
+    ),
+    "a helper's constant": "K = A\ndef helper(x): return x + K\ndef main(x): return helper(x)",
+    "a helper's default": "def helper(x, y=A): return x\ndef main(x): return helper(x)",
+    "a helper in a comprehension": (
+        "def helper(x): return x + A\ndef main(x): return [helper(y) for y in x]"
+    ),
+    "a helper in a lambda": (
+        "def helper(x): return x + A\ndef main(x): return sorted(x, key=lambda y: helper(y))"
+    ),
+    "a helper in an inner function": """
+def helper(x): return x + A
+def main(x):
+    def inner():
+        return helper(x)
+    return inner()
+""",
+    "a helper passed on": "def helper(x): return x + A\ndef main(x): return list(map(helper, x))",
+    "a helper as default": "def helper(x): return x + A\ndef main(x, f=helper): return f(x)",
+    "a helper in a table": "def one(x): return A\nTABLE = {'one': one}\ndef main(x): return TABLE",
+    "a lambda": "f = lambda x: x + A\ndef main(x): return f(x)",
+    "one of two lambdas in a line": "f, g = lambda x: x, lambda x: A\ndef main(x): return g(f(x))",
+    "a closure": ("def make(k):\n    def inner(x): return x + k\n    return inner\nmain = make(A)"),
+    "a helper in a closure": """
+def helper(x): return x + A
+def make(f):
+    def inner(x): return f(x)
+    return inner
+main = make(helper)
+""",
+    "a method": """
+class Model:
+    def fit(self): return A
+def main(x): return Model().fit()
+""",
+    "an attribute of a class": "class Model:\n    rate = A\ndef main(x): return Model.rate",
+    "a base class": """
+class Base:
+    def fit(self): return A
+class Model(Base): pass
+def main(x): return Model()
+""",
+    "a method of a base through super": """
+class Base:
+    def fit(self): return A
+class Model(Base):
+    def fit(self): return super().fit()
+def main(x): return Model()
+""",
+    "a property": """
+class Model:
+    @property
+    def rate(self): return A
+def main(x): return Model()
+""",
+    "a cached property": """
+import functools
+class Model:
+    @functools.cached_property
+    def rate(self): return A
+def main(x): return Model()
+""",
+    "a static method": """
+class Model:
+    @staticmethod
+    def rate(): return A
+def main(x): return Model()
+""",
+    "a class method": """
+class Model:
+    @classmethod
+    def rate(cls): return A
+def main(x): return Model()
+""",
+    "a helper of a method": """
+def helper(): return A
+class Model:
+    def fit(self): return helper()
+def main(x): return Model()
+""",
+    "an instance": """
+class Model:
+    def __init__(self, rate): self.rate = rate
+MODEL = Model(A)
+def main(x): return MODEL.rate
+""",
+    "the class of an instance": """
+class Model:
+    def fit(self): return A
+MODEL = Model()
+def main(x): return MODEL.fit()
+""",
+    "an instance with slots": """
+class Model:
+    __slots__ = ("rate",)
+    def __init__(self, rate): self.rate = rate
+MODEL = Model(A)
+def main(x): return MODEL.rate
+""",
+    "a dataclass's default": """
+from dataclasses import dataclass
+@dataclass
+class Settings:
+    rate: float = A
+def main(x): return Settings()
+""",
+    "a dataclass's factory": """
+from dataclasses import dataclass, field
+@dataclass
+class Settings:
+    rates: list = field(default_factory=lambda: [A])
+def main(x): return Settings()
+""",
+    "an enumeration": """
+import enum
+class Colour(enum.Enum):
+    RED = A
+def main(x): return Colour.RED
+""",
+    "a member of an enumeration": """
+import enum
+class Colour(enum.Enum):
+    X1 = 1
+    X2 = 2
+CHOSEN = Colour.XA
+def main(x): return CHOSEN
+""",
+    "a named tuple": """
+from typing import NamedTuple
+class Point(NamedTuple):
+    x: int = A
+def main(x): return Point()
+""",
+    "a pydantic model": """
+from pydantic import BaseModel
+class Settings(BaseModel):
+    rate: float = A
+def main(x): return Settings()
+""",
+    "a decorator": """
+import functools
+def twice(f):
+    @functools.wraps(f)
+    def inner(*args): return A * f(*args)
+    return inner
+@twice
+def main(x): return x
+""",
+    "a decorator's argument": """
+import functools
+def times(n):
+    def decorate(f):
+        @functools.wraps(f)
+        def inner(*args): return n * f(*args)
+        return inner
+    return decorate
+@times(A)
+def main(x): return x
+""",
+    "a function below a library's decorator": """
+import functools
+@functools.lru_cache
+def helper(x): return x + A
+def main(x): return helper(x)
+""",
+    "a function below a context manager": """
+import contextlib
+@contextlib.contextmanager
+def helper():
+    yield A
+def main(x):
+    with helper() as y: return y
+""",
+    "a partial function": """
+import functools
+def helper(x, y): return x
+part = functools.partial(helper, A)
+def main(x): return part(x)
+""",
+    "a pattern": "import re\nPATTERN = re.compile('A')\ndef main(x): return PATTERN.match(x)",
+    "a path": "from pathlib import Path\nDATA = Path('A')\ndef main(x): return DATA",
+    "an array": "import numpy as np\nW = np.array([1, A])\ndef main(x): return W",
+    "an array's type": "import numpy as np\nW = np.zeros(2, 'fB8A')\ndef main(x): return W",
+    "a table": "import pandas as pd\nT = pd.DataFrame({'a': [A]})\ndef main(x): return T",
+    "an estimator": """
+from sklearn.linear_model import Ridge
+MODEL = Ridge(alpha=A)
+def main(x): return MODEL
+""",
+    "which of two helpers": """
+def one(): return 1
+def two(): return 2
+first, second = SWAP
+def main(x): return first() - second()
+""",
+    "two that call each other": """
+def even(n): return n == 0 or odd(n - 1)
+def odd(n): return n != A and even(n - 1)
+def main(x): return even(x)
+""",
+    "a nested class": """
+class Outer:
+    class Inner:
+        rate = A
+def main(x): return Outer
+""",
+    "an annotated field's class": """
+from dataclasses import dataclass
+class Inner:
+    rate = A
+@dataclass
+class Outer:
+    inner: list[Inner]
+def main(x): return Outer
+""",
+}
+
+
+def state(template: str, letter: str) -> str:
+    first = letter == "A"
+    text = template.replace("x A x", "x + x" if first else "x - x")
+    text = text.replace("fB8A", "f8" if first else "i8")
+    text = text.replace("TYPE", "int" if first else "float")
+    text = text.replace("PAIRS", "[(1, 2), (3, 4)]" if first else "[(3, 4), (1, 2)]")
+    text = text.replace("SWAP", "one, two" if first else "two, one")
+    if "def A" in text:
+        return text.replace("A", "first" if first else "second")
+    return text.replace("A", "1" if first else "2") if " ABC" not in text else text
+
+
+@pytest.mark.parametrize("template", CHANGES.values(), ids=CHANGES.keys())
+def test_a_change_is_noticed_and_its_undoing_too(load: Load, template: str) -> None:
+    first = fingerprint(load(state(template, "A")))
+    second = fingerprint(load(state(template, "B")))
+    again = fingerprint(load(state(template, "A")))
+    assert first.unfingerprintable == second.unfingerprintable == ()
+    assert first.digest != second.digest
+    assert first == again
+
+
+def changed_parts(before: Fingerprint, after: Fingerprint) -> set[str]:
+    names = before.parts.keys() | after.parts.keys()
+    return {
+        name.partition(":")[2] for name in names if before.parts.get(name) != after.parts.get(name)
+    }
+
+
+def test_the_parts_say_what_changed(load: Load) -> None:
+    source = """
+    RATE = 1
+    class Model:
+        def fit(self): return RATE
+    def helper(x): return x
+    def main(x): return helper(Model())
+"""
+    before = fingerprint(load(source))
+    assert {name.partition(":")[2] for name in before.parts} == {
+        "RATE",
+        "Model",
+        "Model.fit",
+        "helper",
+        "main",
+    }
+    for old, new, part in (
+        ("RATE = 1", "RATE = 2", "RATE"),
+        ("return RATE", "return -RATE", "Model.fit"),
+        ("def helper(x): return x", "def helper(x): return -x", "helper"),
+    ):
+        assert changed_parts(before, fingerprint(load(source.replace(old, new)))) == {part}
+
+
+def test_helpers_in_other_modules_count(tmp_path: Path) -> None:
+    def project(helper: str) -> Fingerprint:
+        from_file(tmp_path, helper, f"{MODULE}_helpers")
+        main = from_file(
+            tmp_path,
+            f"""
+            import {MODULE}_helpers as h
+            def main(x): return h.helper(x) + h.RATE
+            """,
+        )
+        return fingerprint(main.main)
+
+    source = "RATE = 1\ndef helper(x): return x\ndef unused(): return 1\n"
+    first = project(source)
+    assert f"{MODULE}_helpers:helper" in first.parts
+    assert project(source.replace("unused(): return 1", "unused(): return 2")) == first
+    assert project(source.replace("return x", "return -x")).digest != first.digest
+    assert project(source.replace("RATE = 1", "RATE = 2")).digest != first.digest
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"def main(x):\n    from {MODULE}_late import helper\n    return helper(x)",
+        f"def main(x):\n    import {MODULE}_late\n    return {MODULE}_late.helper(x)",
+        f"import {MODULE}_late as late\ndef main(x): return run(late, x)\ndef run(m, x): return m",
+    ],
+    ids=["from inside", "import inside", "a module as a value"],
+)
+def test_what_is_imported_late_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    def project(result: str) -> Fingerprint:
+        sys.modules.pop(f"{MODULE}_late", None)
+        folder = tmp_path / f"late {result}"
+        folder.mkdir(exist_ok=True)
+        (folder / f"{MODULE}_late.py").write_text(f"def helper(x): return {result}\n")
+        with monkeypatch.context() as patch:
+            patch.syspath_prepend(str(folder))
+            return fingerprint(from_file(tmp_path, body).main)
+
+    first = project("1")
+    assert project("1") == first
+    assert project("2").digest != first.digest
+
+
+def test_installed_code_counts_by_name_only() -> None:
+    names = from_text(
+        """
+        import json, functools
+        import numpy as np
+        from collections import OrderedDict
+        def main(x):
+            import decimal
+            from sklearn.linear_model import Ridge
+            return json.dumps(np.sum(x)), OrderedDict(), Ridge, decimal, functools.reduce
+        """
+    )
+    assert list(fingerprint(names["main"]).parts) == ["__main__:main"]
+    replaced = from_text("import json\ndef main(x): return json.dumps(x)")
+    other = from_text("import pickle as json\ndef main(x): return json.dumps(x)")
+    assert fingerprint(replaced["main"]).digest != fingerprint(other["main"]).digest
+
+
+def test_names_that_do_not_exist_yet_are_no_error(load: Load) -> None:
+    before = fingerprint(load("def main(x): return later(x)"))
+    after = fingerprint(load("def later(x): return x\ndef main(x): return later(x)"))
+    assert before.digest != after.digest
+
+
+def test_the_options_of_a_task_are_not_its_code(load: Load) -> None:
+    given = "from findspot.graph.tasks import task\n"
+    sources = [
+        f"{given}@task\ndef main(x): return x",
+        f"{given}@task(retries=3, cache=True)\ndef main(x): return x",
+        "import findspot.graph.tasks as t\n@t.task(timeout=3)\ndef main(x): return x",
+    ]
+    digests = {fingerprint(load(source)).digest for source in sources}
+    assert len(digests) == 1
+    decorated = load(sources[0])
+    assert fingerprint(decorated) is fingerprint(vars(decorated)["function"])
+
+
+def test_a_task_that_a_task_calls_counts(load: Load) -> None:
+    source = """
+    from findspot.graph.tasks import task
+    @task
+    def helper(x): return 1
+    def main(x): return helper(x)
+"""
+    changed = fingerprint(load(source.replace("return 1", "return 2")))
+    assert changed_parts(fingerprint(load(source)), changed) == {"helper"}
+
+
+def test_functions_from_a_file_that_was_edited_since_keep_what_is_loaded(tmp_path: Path) -> None:
+    module = from_file(tmp_path, "def main(x): return x + 1\n")
+    path = Path(str(module.__file__))
+    path.write_text("def main(x): return x + 2\n")
+    linecache.clearcache()
+    stale = fingerprint(module.main)
+    edited = from_file(tmp_path, "def main(x): return x + 2\n")
+    assert stale.digest != fingerprint(edited.main).digest
+
+
+def test_lines_that_moved_in_the_file_since_do_not_matter(tmp_path: Path) -> None:
+    module = from_file(tmp_path, "def main(x): return x + 1\n")
+    fresh = fingerprint(module.main)
+    moved = from_file(tmp_path, "def main(x): return x + 1\n")
+    Path(str(moved.__file__)).write_text("# A note.\n\ndef main(x): return x + 1\n")
+    linecache.clearcache()
+    assert fingerprint(moved.main) == fresh
+
+
+def test_a_notebook_cell_has_source_without_a_file() -> None:
+    def cell(number: int, source: str) -> Callable[..., Any]:
+        name = f"<cell {number}>"
+        linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+        names: dict[str, Any] = {"__name__": "__main__"}
+        exec(compile(source, name, "exec"), names)
+        function: Callable[..., Any] = names["main"]
+        return function
+
+    try:
+        first = fingerprint(cell(1, "def main(x):\n    return x + 1\n"))
+        second = fingerprint(cell(2, "def main(x):  # new\n    'New.'\n\n    return (x + 1)\n"))
+        third = fingerprint(cell(3, "def main(x):\n    return x + 2\n"))
+    finally:
+        for number in (1, 2, 3):
+            linecache.cache.pop(f"<cell {number}>", None)
+    assert first == second
+    assert first.digest != third.digest
+
+
+def test_snapshots_of_a_plugin_with_the_same_code_agree(tmp_path: Path) -> None:
+    source = """
+    class Model:
+        rate = 1
+    MODEL = Model()
+    def helper(x): return MODEL
+    def main(x): return helper(x), Model
+"""
+    first, second = (
+        fingerprint(
+            from_file(tmp_path, source, f"findspot_plugins.scaling_{hexadecimal}.tasks").main
+        )
+        for hexadecimal in ("0123456789ab", "ba9876543210")
+    )
+    assert first == second
+    assert "findspot_plugins.scaling.tasks:helper" in first.parts
+
+
+@pytest.mark.parametrize(
+    ("name", "stable"),
+    [
+        ("findspot_plugins.a_0123456789ab", "findspot_plugins.a"),
+        ("findspot_plugins.a_b_0123456789ab.c.d", "findspot_plugins.a_b.c.d"),
+        ("findspot_plugins.a_0123", "findspot_plugins.a_0123"),
+        ("package.a_0123456789ab", "package.a_0123456789ab"),
+        ("__mp_main__", "__main__"),
+        (None, "__main__"),
+    ],
+)
+def test_names_of_modules_are_the_same_everywhere(name: str | None, stable: str) -> None:
+    assert stable_module(name) == stable
+
+
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [
+        ("__main__", True),
+        (__name__, True),
+        ("json", False),
+        ("sys", False),
+        ("numpy", False),
+        ("findspot.core.names", False),
+        ("findspot_plugins.a_0123456789ab", True),
+        ("importlib._bootstrap", False),
+    ],
+)
+def test_which_modules_are_the_projects_own(name: str, own: bool) -> None:
+    assert is_project_module(name) is own
+
+
+EVERYTHING = """
+import enum, logging, re, threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+import numpy as np
+LOG = logging.getLogger("x")
+LOCK = threading.Lock()
+WORDS = {"a", "bb", "ccc", "dddd", "eeeee", "ffffff"}
+NESTED = frozenset({("a", frozenset({"x", "y", "z"})), ("b", frozenset({"p", "q"}))})
+PATTERN = re.compile("a+")
+WEIGHTS = np.arange(12.0).reshape(3, 4)
+HOME = Path("data") / "x"
+class Colour(enum.Enum):
+    RED = 1
+    def bright(self): return self in {Colour.RED}
+@dataclass(frozen=True)
+class Settings:
+    rate: float = 0.1
+    names: list[str] = field(default_factory=list)
+    def scaled(self): return self.rate * len(WORDS)
+class Point(NamedTuple):
+    x: int = 1
+SETTINGS = Settings()
+def loop(n, seen=WORDS): return loop(n - 1) if n else seen
+def main(x):
+    LOG.info("x")
+    with LOCK:
+        pass
+    chosen = [w for w in x if w in {"p", "qq", "rrr"}]
+    return NESTED, PATTERN, WEIGHTS, HOME, Colour.RED, SETTINGS, Point(), loop(3), chosen
+"""
+
+
+@pytest.mark.parametrize("way", ["file", "text"])
+def test_processes_agree_whatever_their_hash_seed_and_folder(tmp_path: Path, way: str) -> None:
+    digests = set()
+    for seed in ("0", "1", "4711"):
+        folder = tmp_path / seed
+        folder.mkdir()
+        (folder / f"{MODULE}.py").write_text(EVERYTHING, encoding="utf-8")
+        program = (
+            f"from {MODULE} import main"
+            if way == "file"
+            else f"exec(open('{MODULE}.py', encoding='utf-8').read())"
+        )
+        program += (
+            "\nfrom findspot.engine.fingerprint import fingerprint"
+            "\nfound = fingerprint(main)\nprint(found.digest, found.unfingerprintable)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=folder,
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(folder)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        digests.add(done.stdout)
+    assert len(digests) == 1
+    assert digests.pop().endswith(" ()\n")
+
+
+def test_a_function_sent_to_another_process_keeps_its_fingerprint() -> None:
+    main = from_text("RATE = 2\ndef helper(x): return x * RATE\ndef main(x): return helper(x)")[
+        "main"
+    ]
+    sent = cloudpickle.loads(cloudpickle.dumps(main))
+    assert sent is not main
+    assert fingerprint(sent) == fingerprint(main)
+
+
+class Connection:
+    """Something that cannot be pickled, as an open connection."""
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        raise TypeError("cannot pickle a connection")
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (Connection(), "cannot pickle a connection"),
+        ([1, {"a": Connection()}], "cannot pickle a connection"),
+        ((n for n in [1]), "cannot pickle 'generator' object"),
+        (np.zeros(1 << 22), "an array of 32 MiB"),
+        ([b"x" * (9 << 20), b"y" * (9 << 20)], "more than 16 MiB"),
+        ([[n] for n in range(200_000)], "too large"),
+    ],
+    ids=["object", "inside", "generator", "large array", "much", "many"],
+)
+def test_what_has_no_fingerprint_is_named(value: object, reason: str) -> None:
+    names = from_text("def main(x): return VALUE")
+    names["VALUE"] = value
+    (said,) = fingerprint(names["main"]).unfingerprintable
+    assert said.startswith("__main__:VALUE (")
+    assert reason in said
+
+
+def test_an_open_file_has_no_fingerprint(tmp_path: Path) -> None:
+    with open(tmp_path / "x", "w") as stream:
+        names = from_text("def main(x): return VALUE")
+        names["VALUE"] = stream
+        assert fingerprint(names["main"]).unfingerprintable == ("__main__:VALUE (an open file)",)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        sys.__stdout__,
+        threading.Lock(),
+        threading.local(),
+        object(),
+        len,
+        [].append,
+        np.add,
+        str.join,
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_has_no_state_of_interest_counts_by_name(value: object) -> None:
+    names = from_text("def main(x): return VALUE")
+    names["VALUE"] = value
+    assert fingerprint(names["main"]).unfingerprintable == ()
+
+
+def test_values_that_hold_themselves_come_to_an_end() -> None:
+    first = from_text("K = [1]\nK.append(K)\ndef main(x): return K")["main"]
+    second = from_text("K = [2]\nK.append(K)\ndef main(x): return K")["main"]
+    again = from_text("K = [1]\nK.append(K)\ndef main(x): return K")["main"]
+    assert fingerprint(first).digest != fingerprint(second).digest
+    assert fingerprint(first) == fingerprint(again)
+
+
+def test_any_callable_has_a_fingerprint() -> None:
+    names = from_text(
+        "class Adder:\n    def __init__(self, n): self.n = n\n    def __call__(self, x): return x"
+    )
+    one, two = names["Adder"](1), names["Adder"](2)
+    assert fingerprint(one).digest == fingerprint(names["Adder"](1)).digest
+    assert fingerprint(one).digest != fingerprint(two).digest
+    assert fingerprint(len).digest != fingerprint(max).digest
+    part = functools.partial(one, 1)
+    assert fingerprint(part).digest != fingerprint(functools.partial(one, 2)).digest
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "helper = lambda x: 2",
+        "RATE = 2",
+        "Model.rate = 2",
+        "Model.fit = lambda self: 2",
+        "del RATE",
+    ],
+)
+def test_replacing_what_it_uses_makes_the_fingerprint_anew(change: str) -> None:
+    names = from_text(
+        """
+        RATE = 1
+        class Model:
+            rate = 1
+            def fit(self): return 1
+        def helper(x): return 1
+        def main(x): return helper(x), RATE, Model()
+        """
+    )
+    before = fingerprint(names["main"])
+    assert fingerprint(names["main"]) is before
+    exec(change, names)
+    after = fingerprint(names["main"])
+    assert after.digest != before.digest
+    assert fingerprint(names["main"]) is after
+
+
+def test_replacing_a_functions_own_parts_makes_the_fingerprint_anew() -> None:
+    names = from_text("def main(x, y=1): return x\ndef other(x, y=1): return y")
+    main = names["main"]
+    digests = [fingerprint(main).digest]
+    main.__defaults__ = (2,)
+    digests.append(fingerprint(main).digest)
+    main.__code__ = names["other"].__code__
+    digests.append(fingerprint(main).digest)
+    assert len(set(digests)) == 3
+
+
+def test_a_variable_of_a_closure_that_changes_makes_the_fingerprint_anew() -> None:
+    def make() -> tuple[Callable[[], int], Callable[[int], None]]:
+        state = 1
+
+        def get() -> int:
+            return state
+
+        def put(value: int) -> None:
+            nonlocal state
+            state = value
+
+        return get, put
+
+    get, put = make()
+    before = fingerprint(get)
+    assert fingerprint(get) is before
+    put(2)
+    assert fingerprint(get).digest != before.digest
+
+
+def test_the_second_call_is_cheap() -> None:
+    main = from_text("RATE = 2\ndef helper(x): return x * RATE\ndef main(x): return helper(x)")[
+        "main"
+    ]
+    fingerprint(main)
+    best = min(timeit.repeat(lambda: fingerprint(main), number=1000, repeat=5)) / 1000
+    assert best < 20e-6  # 1 µs on an idle machine
