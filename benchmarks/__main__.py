@@ -59,13 +59,13 @@ def main(given: list[str] | None = None) -> int:
     for workload in WORKLOADS:
         if options.only and workload.name not in options.only:
             continue
-        with console.status(workload.title) as status:
+        with console.status(workload.name) as status:
             result = run(
                 workload,
                 scale,
                 options.folder,
                 only_peers=options.peers_only,
-                progress=lambda text, title=workload.title: status.update(f"{title}: {text}"),  # type: ignore[misc]
+                progress=lambda text, name=workload.name: status.update(f"{name}: {text}"),  # type: ignore[misc]
             )
         show(result, console, full_size=full_size)
         results.append(result)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -95,6 +95,7 @@ class Workload:
     """The same work done by Findspot and by its peers.
 
     Args:
+        title: with the fields of `Scale` in braces.
         subjects: name to function; Findspot's own is `OURS`.
         notes: what a reader must know to judge the figures.
     """
@@ -111,8 +112,14 @@ class Result:
     """The figures of one workload: subject to measure to one figure for each repetition."""
 
     workload: Workload
+    scale: Scale
     figures: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """The workload's title with the sizes that were measured."""
+        return self.workload.title.format(**asdict(self.scale))
 
     def median(self, subject: str, measure: str) -> float | None:
         """The median over the repetitions; None where the subject does not have this figure."""
@@ -180,7 +187,7 @@ def run(
     not slow another. A subject that raises is left out of the rest and reported in
     `Result.failures`.
     """
-    result = Result(workload)
+    result = Result(workload, scale)
     subjects = {n: s for n, s in workload.subjects.items() if not (only_peers and n == OURS)}
     with ExitStack() as stack:
         processes = {

@@ -54,7 +54,7 @@ def number(value: float | None) -> str:
 def show(result: Result, console: Console, *, full_size: bool) -> None:
     """Print the table of one workload."""
     subjects = list(result.workload.subjects)
-    table = Table(title=result.workload.title, title_justify="left", title_style="bold")
+    table = Table(title=result.title, title_justify="left", title_style="bold")
     table.add_column("measure")
     for subject in subjects:
         table.add_column(subject, justify="right")
@@ -113,7 +113,7 @@ def document(
         "workloads": [
             {
                 "name": result.workload.name,
-                "title": result.workload.title,
+                "title": result.title,
                 "failures": result.failures,
                 "measures": [
                     {

@@ -80,7 +80,7 @@ def _per_step(seconds: list[float], scale: Scale) -> dict[str, float]:
 
 WORKLOAD = Workload(
     name="chain",
-    title="Chain of 100 trivial steps, every output kept",
+    title="Chain of {steps} trivial steps, every output kept",
     measures=(
         Measure("first run, per step", "ms", bar=Bar(1.0, of="joblib")),
         Measure("cached, per step", "ms", bar=Bar(0.5, of="joblib")),

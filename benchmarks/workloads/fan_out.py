@@ -100,7 +100,7 @@ def _per_task(seconds: list[float], scale: Scale) -> dict[str, float]:
 
 WORKLOAD = Workload(
     name="fan-out",
-    title="Fan-out 1 -> 1,000 -> 1, every output kept",
+    title="Fan-out 1 -> {fan:,} -> 1, every output kept",
     measures=(
         Measure("first run, per task", "ms", bar=Bar(1.0, of="joblib")),
         Measure("cached, per task", "ms"),

@@ -92,7 +92,7 @@ def _plain(folder: Path, scale: Scale, save: Any, load: Any, suffix: str) -> dic
 
 WORKLOAD = Workload(
     name="array",
-    title="float64 array of 1 GiB",
+    title="float64 array of {array_mib:,} MiB",
     measures=(
         Measure("save", "GB/s", better="higher", bar=Bar(0.6, of="np.save", full_size_only=True)),
         Measure("extra memory while saving", "MiB", bar=Bar(64)),

@@ -44,7 +44,7 @@ def joblib(folder: Path, scale: Scale) -> dict[str, float]:
 
 WORKLOAD = Workload(
     name="small",
-    title="10,000 artifacts of 1 KiB",
+    title="{artifacts:,} artifacts of 1 KiB",
     measures=(
         Measure("singly", "1/s", better="higher", bar=Bar(5000, full_size_only=True)),
         Measure("in a batch", "1/s", better="higher", bar=Bar(20_000, full_size_only=True)),

@@ -58,7 +58,7 @@ def _figures(data: Any, save: float, load: float) -> dict[str, float]:
 
 WORKLOAD = Workload(
     name="table",
-    title="Arrow table of 5,000,000 x 8",
+    title="Arrow table of {table_rows:,} x 8",
     measures=(
         Measure("save", "MB/s", better="higher", bar=Bar(0.9, of="parquet", full_size_only=True)),
         Measure("load", "MB/s", better="higher", bar=Bar(0.9, of="parquet", full_size_only=True)),

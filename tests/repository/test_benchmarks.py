@@ -31,10 +31,10 @@ def measure(
 
 
 def result(one: Measure, ours: list[float], theirs: list[float]) -> Result:
-    from benchmarks.measuring import Result, Workload
+    from benchmarks.measuring import QUICK, Result, Workload
 
     workload = Workload(name="work", title="Work", measures=(one,), subjects={})
-    return Result(workload, {"findspot": {"speed": ours}, "peer": {"speed": theirs}})
+    return Result(workload, QUICK, {"findspot": {"speed": ours}, "peer": {"speed": theirs}})
 
 
 def test_the_median_is_compared_with_the_peers_median() -> None:
