@@ -136,6 +136,14 @@ def test_streams_are_restored_exactly(log: Log, logger: logging.Logger) -> None:
     assert not logger.isEnabledFor(logging.INFO)
 
 
+def test_streams_are_replaced_once_a_job_and_not_once_a_step(log: Log) -> None:
+    with Capture(log.append) as capture:
+        hooked = hooked_places()
+        for name in ("fit", "score"):
+            with capture.step(JOB, name):
+                assert hooked_places() == hooked
+
+
 def test_a_stream_that_the_step_redirects_is_its_own(log: Log) -> None:
     own = io.StringIO()
     with Capture(log.append) as capture, capture.step(JOB, "fit"):

@@ -15,9 +15,6 @@ from typing import ClassVar
 
 from findspot.core.canonical import Json, JsonObject, canonical_json
 from findspot.core.digests import Digest, hash_bytes, hash_stream
-from findspot.engine.checkout import describe_checkout
-from findspot.engine.packages import installed_packages
-from findspot.engine.redaction import redacted
 
 FORMAT = 1
 
@@ -77,6 +74,11 @@ def describe_environment(cwd: str | os.PathLike[str] | None = None) -> JsonObjec
         ``argv``, ``entry`` (the script or module that was started, with the digest of its file)
         and ``variables`` (those of `VARIABLES` that are set).
     """
+    # Imported by the thread that gathers, not by everybody who starts a job.
+    from findspot.engine.checkout import describe_checkout
+    from findspot.engine.packages import installed_packages
+    from findspot.engine.redaction import redacted
+
     folder = Path(os.path.abspath(os.curdir if cwd is None else cwd))
     document: JsonObject = {
         "format": FORMAT,

@@ -159,9 +159,9 @@ class Hooks:
             if not hidden:
                 self._call_handlers(logger, record)
             return
-        # Quiet while the user's handlers run: what they print is this record again.
-        VOICE.quiet, VOICE.muted = True, not step.rules.echo
         try:
+            # Quiet while the user's handlers run: what they print is this record again.
+            VOICE.quiet, VOICE.muted = True, not step.rules.echo
             if record.levelno >= step.rules.level:
                 time = datetime.fromtimestamp(record.created, UTC)
                 step.add_line("logging", record.levelname, _text_of(record), time=time)
@@ -210,8 +210,8 @@ class _ShowWarning:
         if step is None:
             self.previous(message, category, filename, lineno, file, line)
             return
-        VOICE.quiet, VOICE.muted = True, not step.rules.echo
         try:
+            VOICE.quiet, VOICE.muted = True, not step.rules.echo
             text = f"{filename}:{lineno}: {category.__name__}: {message}"
             step.add_line("warnings", "WARNING", text)
             self.previous(message, category, filename, lineno, file, line)

@@ -6,12 +6,13 @@ not do: ids are used again after a crash, and after a reboot they mean nothing.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from findspot.core.digests import hash_bytes
 
 _PROC = Path("/proc")
 _HAS_PROC = (_PROC / "self" / "stat").exists()
@@ -101,7 +102,7 @@ def _place() -> dict[str, Any]:
 def _machine() -> str:
     # The machine's id is meant to stay on the machine, so only a digest of it is recorded.
     text = _read(Path("/etc/machine-id"))
-    return hashlib.sha256(f"findspot {text}".encode()).hexdigest()[:16] if text else ""
+    return hash_bytes(f"findspot {text}".encode()).partition(":")[2][:16] if text else ""
 
 
 def _namespace() -> str:

@@ -35,9 +35,9 @@ class RecordedStream:
         step = self._speaker() if isinstance(text, str) else None
         if step is None:
             return self._stream.write(text)
-        # Quiet while passing on, too: the stream may itself write to another stand-in.
-        VOICE.quiet = True
         try:
+            # Quiet while passing on, too: the stream may itself write to another stand-in.
+            VOICE.quiet = True
             return self._stream.write(text) if step.rules.echo else len(text)
         finally:
             # Also when nobody listens any more at the other end of a pipe.
