@@ -22,6 +22,8 @@ from findspot.engine.project_code import is_project_class, stable_module
 _NODES = 100_000
 _BYTES = 16 << 20
 _DEPTH = 100
+_MANY = 64
+_SCALARS = frozenset({type(None), bool, int, float, complex, str})
 
 # They have no state that a result could depend on, but cannot be taken apart either.
 _STATELESS: tuple[type, ...] = (
@@ -97,7 +99,7 @@ class ValueTokens:
 
     def _token(self, value: Any, depth: int) -> Json:
         kind = type(value)
-        if value is None or kind in (bool, int, float, complex, str):
+        if kind in _SCALARS:
             return [kind.__name__, repr(value)]
         if depth > _DEPTH or len(self._kept) > _NODES:
             raise _Impossible("too large")
@@ -114,6 +116,8 @@ class ValueTokens:
 
     def _compound(self, value: Any, kind: type, depth: int) -> Json:
         if kind is list or kind is tuple:
+            if len(value) > _MANY and _SCALARS.issuperset(map(type, value)):
+                return [kind.__name__, self._hashed(repr(value).encode(errors="surrogatepass"))]
             return [kind.__name__, [self._token(item, depth) for item in value]]
         if kind is dict or kind is types.MappingProxyType:
             pairs: Json = [[self._token(k, depth), self._token(v, depth)] for k, v in value.items()]
