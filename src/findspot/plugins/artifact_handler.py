@@ -16,6 +16,8 @@ from typing import Any, cast
 from findspot.core.errors import CheckFailed, FindspotError, Problem
 from findspot.core.names import check_file_path
 from findspot.core.records import KINDS, Preview
+from findspot.graph.handler_arguments import argument_problems
+from findspot.graph.spec import HandlerSpec
 from findspot.handlers.errors import BadFiles
 from findspot.handlers.protocol import ArtifactHandler, LoadFolder, SaveFolder
 from findspot.plugins.errors import ArtifactTaskFailed
@@ -145,17 +147,20 @@ class _TaskHandler:
     def _check_args(self, args: Mapping[str, Any]) -> None:
         validation = getattr(self._task, "validation", None)
         try:
-            schema = whole_schema(validation() if callable(validation) else None)
-            problems = list(_violations(schema, args))
-        except FindspotError:
-            raise
-        except Exception as error:  # the schema is the plugin's own, and may be anything
+            schema = validation() if callable(validation) else None
+        except Exception as error:
             raise ArtifactTaskFailed(
                 self.name,
-                f"{self._task.__name__}.validation() gives no JSON Schema: "
-                f"{type(error).__name__}: {error}",
+                f"{self._task.__name__}.validation() failed: {type(error).__name__}: {error}",
                 how="Return the JSON Schema (2020-12) of the keyword arguments, or None.",
             ) from error
+        spec = HandlerSpec(name=self._task.__name__, source=self.name, schema=schema)
+        problems = [
+            Problem(
+                path, fault.message, expected=fault.expected, found=fault.found, hint=fault.hint
+            )
+            for path, fault in argument_problems(args, spec, "$.args")
+        ]
         if problems:
             raise CheckFailed(f"The arguments of {self.name}", problems)
 
@@ -189,46 +194,6 @@ class _TaskHandler:
             raise fail("returned a folder without any file", below)
         check_file_path(path.name)
         return path
-
-
-def whole_schema(schema: Any) -> dict[str, Any]:
-    """The JSON Schema of an object with all keyword arguments, from what `validation` returned:
-    None (there are none), a whole schema, or only the properties.
-
-    >>> whole_schema({"dpi": {"type": "integer"}})["additionalProperties"]
-    False
-    """
-    if schema is None:
-        return {"type": "object", "properties": {}, "additionalProperties": False}
-    if not isinstance(schema, Mapping):
-        raise TypeError(f"it is a {type(schema).__name__}, not a mapping")
-    found = dict(schema)
-    if "$schema" in found or isinstance(found.get("type"), str):
-        return found
-    properties = found.get("properties")
-    if isinstance(properties, Mapping) and not isinstance(properties.get("type"), str):
-        return {"type": "object", **found}
-    return {"type": "object", "properties": found, "additionalProperties": False}
-
-
-def _violations(schema: Mapping[str, Any], args: Mapping[str, Any]) -> Sequence[Problem]:
-    if not args and not schema.get("required"):
-        return ()
-    from jsonschema import Draft202012Validator
-
-    Draft202012Validator.check_schema(schema)
-    problems = []
-    for error in Draft202012Validator(schema).iter_errors(dict(args)):
-        path = "$.args" + error.json_path.removeprefix("$")
-        expected = ", ".join(schema.get("properties", {})) or "no arguments"
-        problems.append(
-            Problem(
-                path,
-                error.message[:500],
-                expected=expected if error.validator == "additionalProperties" else "",
-            )
-        )
-    return problems
 
 
 def _mistakes(task: type[Any]) -> list[str]:
