@@ -255,19 +255,24 @@ def _convert_class(cls: type, depth: int) -> Type:
     if issubclass(cls, dict):
         return MappingOf(UNKNOWN, UNKNOWN)
     if issubclass(cls, tuple):
-        fields = getattr(cls, "__annotations__", {})
-        if hasattr(cls, "_fields") and not any(isinstance(a, str) for a in fields.values()):
-            return TupleOf(tuple(_convert(fields.get(f, Any), depth + 1) for f in cls._fields))
-        return UNKNOWN
+        names = getattr(cls, "_fields", None)
+        if names is None:
+            return UNKNOWN
+        fields = _class_hints(cls)
+        return TupleOf(tuple(_convert(fields.get(name, Any), depth + 1) for name in names))
     return class_type(cls)
 
 
 def _convert_typed_dict(cls: type, depth: int) -> Type:
-    hints, _ = _resolve(cls.__annotations__, vars(sys.modules.get(cls.__module__, typing)), {})
-    properties = {name: _convert(hint, depth + 1) for name, hint in hints.items()}
+    properties = {name: _convert(hint, depth + 1) for name, hint in _class_hints(cls).items()}
     if getattr(cls, "__optional_keys__", frozenset()):
         return MappingOf(STRING, union_of(list(properties.values())))
     return Record(properties)
+
+
+def _class_hints(cls: type) -> dict[str, Any]:
+    written = getattr(cls, "__annotations__", {})
+    return _resolve(written, vars(sys.modules.get(cls.__module__, typing)), {})[0]
 
 
 def _dotted(cls: type) -> str:
