@@ -13,7 +13,7 @@ from typing import Literal
 
 from findspot.catalog.errors import InvalidCursor
 
-Listing = Literal["versions", "jobs"]
+Listing = Literal["versions", "numbers", "jobs"]
 
 
 def cursor_after(listing: Listing, time: int, last: int | str) -> str:
@@ -33,7 +33,7 @@ def after(listing: Listing, cursor: str) -> tuple[int, int | str]:
         name, time, last = json.loads(text)
     except (ValueError, TypeError, binascii.Error, RecursionError):
         raise InvalidCursor(cursor) from None
-    wanted = int if listing == "versions" else str
+    wanted = str if listing == "jobs" else int
     if name != listing or type(time) is not int or type(last) is not wanted:
         raise InvalidCursor(cursor)
     if abs(time) >> 63 or (type(last) is int and abs(last) >> 63):

@@ -225,6 +225,10 @@ class Catalog(Protocol):
         """The newest finished step that was recorded under a cache key."""
         ...
 
+    def cached_in(self, job: str) -> dict[str, CacheEntry]:
+        """What `cached` gives for every key whose newest step is of that job, by key."""
+        ...
+
     # ------------------------------------------------------------------ snapshots
 
     def snapshot(self, id: str) -> Snapshot | None:

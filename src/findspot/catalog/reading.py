@@ -183,25 +183,33 @@ class CatalogReader:
         return [event_from(row) for row in rows]
 
     def cached(self, key: str) -> CacheEntry | None:
-        row = self._database.row(
-            "SELECT c.job, c.step, s.outputs FROM cache c"
+        return self._cache_entries("c.key = ?", key).get(key)
+
+    def cached_in(self, job: str) -> dict[str, CacheEntry]:
+        return self._cache_entries("c.job = ?", job)
+
+    def _cache_entries(self, condition: str, value: str) -> dict[str, CacheEntry]:
+        found = self._database.rows(
+            "SELECT c.key, c.job, c.step, s.outputs FROM cache c"
             " JOIN steps s ON s.job = c.job AND s.name = c.step"
-            " WHERE c.key = ? AND s.status = 'finished'",
-            (key,),
+            f" WHERE {condition} AND s.status = 'finished'",
+            (value,),
         )
-        if row is None:
-            return None
-        job, step, text = row
-        outputs: dict[str, str] = from_json(text)
-        rows = {row[0]: row for row in self._version_rows(set(outputs.values()))}
-        return CacheEntry(
-            key=key,
-            job=job,
-            step=step,
-            outputs={name: version_from(rows[uid]) for name, uid in outputs.items() if uid in rows},
-            complete=all(uid in rows for uid in outputs.values()),
-            in_store=any(row[IN_STORE] for row in rows.values()),
-        )
+        outputs: list[dict[str, str]] = [from_json(row[3]) for row in found]
+        rows = {row[0]: row for row in self._version_rows({u for o in outputs for u in o.values()})}
+        return {
+            key: CacheEntry(
+                key=key,
+                job=job,
+                step=step,
+                outputs={
+                    name: version_from(rows[uid]) for name, uid in of_step.items() if uid in rows
+                },
+                complete=all(uid in rows for uid in of_step.values()),
+                in_store=any(rows[uid][IN_STORE] for uid in of_step.values() if uid in rows),
+            )
+            for (key, job, step, _), of_step in zip(found, outputs, strict=True)
+        }
 
     # ------------------------------------------------------------------ snapshots
 

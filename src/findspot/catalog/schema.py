@@ -105,10 +105,8 @@ versions = Table(
     Column("preview", LargeBinary, nullable=True),
     UniqueConstraint("uid", name="versions_uid"),
     UniqueConstraint("project", "key", "number", name="versions_number"),
-    Index("versions_key_created", "project", "key", "created", "id"),
     Index("versions_kind_created", "project", "kind", "created", "id"),
     Index("versions_project_created", "project", "created", "id"),
-    Index("versions_created", "created", "id"),
     Index("versions_digest", "digest"),
     Index(
         "versions_name",

@@ -1,17 +1,19 @@
 """Listings of versions and jobs, newest first, a page at a time.
 
 Each page begins where a cursor points and reads along an index in the order of the listing, so its
-cost grows neither with the number of records nor with the number of pages before.
+cost grows neither with the number of records nor with the number of pages before. The versions of
+one key are in the order of their numbers, all others in the order of their times.
 """
 
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from findspot.catalog.cursors import after, cursor_after
+from findspot.catalog.cursors import Listing, after, cursor_after
 from findspot.catalog.database import Database, Row
 from findspot.catalog.rows import JOB, VERSION, job_from, micros, version_from
 from findspot.core.records import JobQuery, JobRecord, Page, VersionQuery, VersionRecord
@@ -21,7 +23,7 @@ FEW = 2000
 MOST = 10_000
 """Records on a page, however many are asked for."""
 
-_CREATED = len(VERSION.split(","))
+_PLACE = len(VERSION.split(","))
 
 
 @dataclass(slots=True)
@@ -42,49 +44,67 @@ class _Where:
 def search_versions(database: Database, query: VersionQuery) -> Page[VersionRecord]:
     """See `Catalog.search_versions`."""
     limit = max(1, min(query.limit, MOST))
-    start = None if query.cursor is None else after("versions", query.cursor)
-    if query.labels and query.project is None:
-        # Labels are indexed by project; the few newest of each project are merged.
+    by_number = (
+        _is_exact(query.key)
+        and query.project is not None
+        and query.tag is None
+        and not query.labels
+    )
+    listing: Listing = "numbers" if by_number else "versions"
+    start = None if query.cursor is None else after(listing, query.cursor)
+    if query.project is None and not (query.tag or query.job or query.digest):
+        # Every index is by project: the newest of each are merged.
         projects = [row[0] for row in database.rows("SELECT name FROM projects")]
-        pages = [
-            _rows(database, replace(query, project=project), start, limit) for project in projects
-        ]
-        rows = heapq.nlargest(
-            limit + 1, (row for page in pages for row in page), key=lambda row: row[_CREATED:]
+        found = (
+            row
+            for project in projects
+            for row in _rows(database, replace(query, project=project), start, limit, listing)
         )
+        rows = heapq.nlargest(limit + 1, found, key=lambda row: row[_PLACE:])
     else:
-        rows = _rows(database, query, start, limit)
+        rows = _rows(database, query, start, limit, listing)
     more = len(rows) > limit
     rows = rows[:limit]
     return Page(
         tuple(version_from(row) for row in rows),
-        cursor_after("versions", rows[-1][_CREATED], rows[-1][_CREATED + 1]) if more else None,
+        cursor_after(listing, rows[-1][_PLACE], rows[-1][_PLACE + 1]) if more else None,
     )
 
 
 def _rows(
-    database: Database, query: VersionQuery, start: tuple[int, int | str] | None, limit: int
+    database: Database,
+    query: VersionQuery,
+    start: tuple[int, int | str] | None,
+    limit: int,
+    listing: Listing,
 ) -> list[Row]:
     """One row more than a page holds, if there are so many."""
     where = _Where()
     labels = dict(query.labels)
+    created, id = "v.created", "v.id"
     # The table whose index leads: the narrowest there is. The others are asked for each row.
     if query.tag is not None:
-        source, order = "tags t JOIN versions v ON v.id = t.version", ("t.created", "t.version")
+        source, created, id = "tags t JOIN versions v ON v.id = t.version", "t.created", "t.version"
         where.add("t.tag = ?", query.tag)
         if query.project is not None:
             where.add("t.project = ?", query.project)
-    elif labels:
-        source, order = "labels l JOIN versions v ON v.id = l.version", ("l.created", "l.version")
+    elif labels and query.project is not None:
+        source = "labels l JOIN versions v ON v.id = l.version"
+        created, id = "l.created", "l.version"
         name, value = labels.popitem()
         where.add("l.project = ? AND l.name = ? AND l.value = ?", query.project, name, value)
+    elif _by_keys(database, query, where):
+        source = "artifacts a CROSS JOIN versions v"
     else:
-        source, order = "versions v", ("v.created", "v.id")
+        source = "versions v"
         if query.project is not None:
-            where.add("v.project = ?", query.project)
-    created, id = order
+            # Computed values keep a database from choosing an index that is in order already, but
+            # leads past all records.
+            column = "(v.project || '')" if query.job or query.digest else "v.project"
+            where.add(f"{column} = ?", query.project)
+    first = "v.number" if listing == "numbers" else created
     if start is not None:
-        where.add(f"({created}, {id}) < (?, ?)", *start)
+        where.add(f"({first}, {id}) < (?, ?)", *start)
     if query.since is not None:
         where.add(f"{created} >= ?", micros(query.since))
     if query.until is not None:
@@ -96,9 +116,13 @@ def _rows(
             name,
             value,
         )
-    _add_key(database, query, where)
+    if query.key is not None and _is_exact(query.key):
+        where.add("v.key = ?", query.key)
+    elif query.key is not None:
+        condition, param = database.glob("(v.key || '')", query.key)
+        where.add(condition, param)
     if query.kind is not None:
-        where.add("v.kind = ?", query.kind)
+        where.add("(v.kind || '') = ?" if query.job or query.digest else "v.kind = ?", query.kind)
     if query.job is not None:
         where.add("v.job = ?", query.job)
         if query.step is not None:
@@ -111,50 +135,41 @@ def _rows(
             " WHERE a.project = v.project AND a.key = v.key)"
         )
     return database.rows(
-        f"SELECT {VERSION},{created},{id} FROM {source} {where}"
-        f" ORDER BY {created} DESC, {id} DESC LIMIT ?",
+        f"SELECT {VERSION},{first},{id} FROM {source} {where}"
+        f" ORDER BY {first} DESC, {id} DESC LIMIT ?",
         [*where.params, limit + 1],
     )
 
 
-def _add_key(database: Database, query: VersionQuery, where: _Where) -> None:
-    """The condition on the key, in the form that finds it soonest."""
-    pattern = query.key
-    if pattern is not None and "*" not in pattern and "?" not in pattern:
-        where.add("v.key = ?", pattern)
-        return
-    if pattern is None and not query.latest_only:
-        return
+def _is_exact(key: str | None) -> bool:
+    return key is not None and "*" not in key and "?" not in key
+
+
+def _by_keys(database: Database, query: VersionQuery, where: _Where) -> bool:
+    """Whether few versions belong to the keys that are asked for; the conditions for them then."""
+    if query.project is None or query.job or query.digest:
+        return False
+    if _is_exact(query.key) or (query.key is None and not query.latest_only):
+        return False
     keys = _Where()
-    if query.project is not None:
-        keys.add("a.project = ?", query.project)
-    if pattern is not None:
-        keys.add(*_matches(database, "a.key", pattern))
-    led = query.tag is not None or query.labels or query.job is not None
-    if not led and query.project is not None and _are_few(database, keys, query):
-        wanted = "SELECT a.key, a.newest" if query.latest_only else "SELECT a.key"
-        columns = "(v.key, v.number)" if query.latest_only else "v.key"
-        where.add(f"{columns} IN ({wanted} FROM artifacts a {keys})", *keys.params)
-    elif pattern is not None:
-        where.add(*_matches(database, "v.key", pattern))
+    keys.add("a.project = ?", query.project)
+    if query.key is not None:
+        prefix = re.split(r"[*?]", query.key, maxsplit=1)[0]
+        if prefix:
+            keys.add("a.key >= ? AND a.key < ?", prefix, f"{prefix}\U0010ffff")
+        condition, param = database.glob("a.key", query.key)
+        keys.add(condition, param)
+    if not _are_few(database, keys, latest_only=query.latest_only):
+        return False
+    number = " AND v.number = a.newest" if query.latest_only else ""
+    where.add(f"v.project = a.project AND v.key = a.key{number}")
+    where.conditions += keys.conditions
+    where.params += keys.params
+    return True
 
 
-def _matches(database: Database, column: str, pattern: str) -> tuple[Any, ...]:
-    """A condition for a glob and its parameters, narrowed to the keys with its beginning."""
-    condition, param = database.glob(column, pattern)
-    prefix = pattern[: min(i for i in (pattern.find("*"), pattern.find("?")) if i >= 0)]
-    if not prefix:
-        return condition, param
-    return (
-        f"{column} >= ? AND {column} < ? AND {condition}",
-        prefix,
-        f"{prefix}\U0010ffff",
-        param,
-    )
-
-
-def _are_few(database: Database, keys: _Where, query: VersionQuery) -> bool:
-    each = "1" if query.latest_only else "a.last_number"
+def _are_few(database: Database, keys: _Where, *, latest_only: bool) -> bool:
+    each = "1" if latest_only else "a.last_number"
     row = database.row(
         "SELECT COUNT(*), SUM(n) FROM"
         f" (SELECT {each} AS n FROM artifacts a {keys} LIMIT {FEW + 1}) AS found",

@@ -32,7 +32,7 @@ from findspot.catalog.rows import (
 )
 from findspot.catalog.tagging import move_tag
 from findspot.core.errors import NotFound
-from findspot.core.records import FileEntry, JobUpdate, Snapshot, StepRecord
+from findspot.core.records import FileEntry, JobUpdate, Snapshot, StepRecord, VersionRecord
 
 EVENTS_LOCK = "events"
 """Held from the first event or log line of a transaction to its end: their numbers then grow in the
@@ -52,10 +52,7 @@ _VERSION = insert("versions", VERSION_COLUMNS)
 _FILE = insert("files", ("owner", "path", "digest", "size", "in_store"))
 _INLINE = insert("inline_blobs", ("digest", "data"), _NOTHING)
 _DOCUMENT = insert("documents", ("digest", "data"), _NOTHING)
-_LABEL = (
-    "INSERT INTO labels (project, name, value, created, version)"
-    " SELECT project, CAST(? AS TEXT), CAST(? AS TEXT), created, id FROM versions WHERE uid = ?"
-)
+_LABEL = insert("labels", ("project", "name", "value", "created", "version"))
 _SNAPSHOT = insert("snapshots", SNAPSHOT_COLUMNS)
 _JOB = insert("jobs", JOB_COLUMNS)
 _STEP = insert(
@@ -180,7 +177,7 @@ class BatchWriter:
 
     def _write_versions(self, nexts: dict[tuple[str, str], int]) -> None:
         rows: list[Row] = []
-        labels: list[Row] = []
+        labelled: dict[str, VersionRecord] = {}
         tagged: list[tuple[NewVersion, int]] = []
         names: set[tuple[str, str, str]] = set()
         numbers = self._numbers
@@ -193,17 +190,29 @@ class BatchWriter:
             if record.name is not None:
                 self._check_name(record.project, record.key, record.name, names)
             rows.append(version_row(record, number, self._add_files(record.uid, new.files)))
-            for name, value in record.labels.items():
-                labels.append((name, value, record.uid))
+            if record.labels:
+                labelled[record.uid] = record
             if record.tags:
                 tagged.append((new, number))
         session = self._session
         session.many(_VERSION, rows)
-        session.many(_LABEL, labels)
+        self._write_labels(labelled)
         for new, number in tagged:
             record = new.record
             for tag in record.tags:
                 move_tag(session, record.project, record.key, tag, number, record.owner, self._now)
+
+    def _write_labels(self, labelled: Mapping[str, VersionRecord]) -> None:
+        rows: list[Row] = []
+        for chunk in chunks(labelled):
+            text, uids = marks(chunk)
+            for uid, id in self._session.rows(
+                f"SELECT uid, id FROM versions WHERE uid IN ({text})", uids
+            ):
+                record = labelled[uid]
+                created = micros(record.created)
+                rows += [(record.project, *label, created, id) for label in record.labels.items()]
+        self._session.many(_LABEL, rows)
 
     def _check_name(
         self, project: str, key: str, name: str, seen: set[tuple[str, str, str]]

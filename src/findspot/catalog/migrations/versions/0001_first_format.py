@@ -281,12 +281,10 @@ def upgrade() -> None:
         sa.UniqueConstraint("project", "key", "number", name="versions_number"),
         sa.UniqueConstraint("uid", name="versions_uid"),
     )
-    op.create_index("versions_created", "versions", ["created", "id"])
     op.create_index("versions_digest", "versions", ["digest"])
     op.create_index(
         "versions_job", "versions", ["job", "step"], sqlite_where=_BY_JOB, postgresql_where=_BY_JOB
     )
-    op.create_index("versions_key_created", "versions", ["project", "key", "created", "id"])
     op.create_index("versions_kind_created", "versions", ["project", "kind", "created", "id"])
     op.create_index(
         "versions_name",
