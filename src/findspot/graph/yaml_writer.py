@@ -350,7 +350,26 @@ class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        # Lists stand inside of their keys, as people write them.
+        super().increase_indent(flow, False)
 
+
+def _represent_text(dumper: _Dumper, text: str) -> yaml.Node:
+    style = None
+    if _PARAGRAPHS.fullmatch(text):
+        style = "|"
+    elif _BREAKS.search(text):
+        style = '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+# Lines of text that need no escapes; whatever else holds a break is quoted, because breaks that
+# YAML knows and Python does not would be folded away.
+_PARAGRAPHS = re.compile(r"(?:[!-~]([ -~]*[!-~])?\n){2,}")
+_BREAKS = re.compile("[\n\r\x85\u2028\u2029\ufeff]")
+
+_Dumper.add_representer(str, _represent_text)
 for _tag, _pattern in (("int", INTEGER), ("float", FLOAT)):
     _Dumper.add_implicit_resolver(
         f"tag:yaml.org,2002:{_tag}",
