@@ -21,6 +21,7 @@ from findspot.core.ids import new_uid
 from findspot.core.records import FileEntry, Snapshot, now
 from findspot.plugins import materialised
 from findspot.plugins.errors import PluginBroken, PluginDamaged, PluginNameMissing
+from findspot.plugins.importing import meant_module
 from findspot.plugins.loading import LoadedPlugin, PluginSource, load_plugin
 from findspot.plugins.registration import register
 from findspot.plugins.source_files import read_plugin
@@ -168,6 +169,18 @@ def test_an_import_inside_a_function_is_the_plugins_own(
         )
     )
     assert call(plugin, "f") == "own"
+
+
+def test_what_an_import_means_can_be_asked(write_plugin: WritePlugin, load: Load) -> None:
+    plugin = load(write_plugin("p", {"inner.py": "", **SCALING, "json.py": ""}))
+    module = plugin.function("plugin:p/scaling.py:scale").__module__
+    package = module.rpartition(".")[0]
+    assert meant_module(module, "inner") == f"{package}.inner"
+    assert meant_module(module, "p.inner") == f"{package}.inner"
+    assert meant_module(module, "p") == package
+    assert meant_module(module, "json") == "json"
+    assert meant_module(module, "numpy.linalg") == "numpy.linalg"
+    assert meant_module("findspot.core", "inner") == "inner"
 
 
 def test_a_module_is_one_however_it_is_imported(write_plugin: WritePlugin, load: Load) -> None:

@@ -112,6 +112,13 @@ def install(package: PluginPackage) -> PluginPackage:
     return package
 
 
+def meant_module(importer: str, imported: str) -> str:
+    """The full name of the module that an absolute import of ``imported`` means inside the module
+    ``importer``; outside of plugins, the name as it is."""
+    package = _packages.get(".".join(importer.split(".")[:2]))
+    return (package.own(imported) if package is not None else None) or imported
+
+
 class _Finder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
