@@ -15,6 +15,7 @@ from findspot.handlers.handler import Handler
 from findspot.handlers.hierarchy import python_type_name
 from findspot.handlers.protocol import ArtifactHandler, LoadFolder, SaveFolder
 from findspot.handlers.registry import HandlerRegistry, default_registry
+from findspot.handlers.saved_figures import SavedFigure
 from findspot.handlers.trial import round_trip
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "PlainLoadFolder",
     "PlainSaveFolder",
     "SaveFolder",
+    "SavedFigure",
     "UnknownHandler",
     "Untrusted",
     "default_registry",

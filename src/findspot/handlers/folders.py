@@ -110,6 +110,21 @@ class PlainLoadFolder:
         return self.root
 
 
+def write_parts(folder: SaveFolder, name: str, parts: Sequence[Buffer]) -> None:
+    """One file of several buffers, in order, without joining them in memory.
+
+    A folder that has a method ``write_parts(name, parts)`` of its own can do better than `open`: it
+    sees the whole file before it writes, so it need not write bytes that are stored already.
+    """
+    own = getattr(folder, "write_parts", None)
+    if own is not None:
+        own(name, parts)
+        return
+    with folder.open(name) as sink:
+        for part in parts:
+            sink.write(part)
+
+
 class PartSaveFolder:
     """A part of a `SaveFolder`: names are put below ``prefix``."""
 
@@ -121,6 +136,9 @@ class PartSaveFolder:
 
     def write(self, name: str, data: Buffer) -> None:
         self._whole.write(self._prefix + check_file_name(name), data)
+
+    def write_parts(self, name: str, parts: Sequence[Buffer]) -> None:
+        write_parts(self._whole, self._prefix + check_file_name(name), parts)
 
     def path(self, name: str) -> Path:
         return self._whole.path(self._prefix + check_file_name(name))

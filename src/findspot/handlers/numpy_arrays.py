@@ -11,6 +11,7 @@ from numpy.lib import format as npy
 
 from findspot.core.records import Preview
 from findspot.handlers.errors import BadFiles
+from findspot.handlers.folders import write_parts
 from findspot.handlers.handler import Handler, text_preview
 from findspot.handlers.protocol import LoadFolder, SaveFolder
 
@@ -37,6 +38,9 @@ def write_array(folder: SaveFolder, name: str, array: np.ndarray[Any, Any]) -> N
     if array.nbytes <= _ONE_WRITE:
         data = array.tobytes("F" if about["fortran_order"] else "C")
         folder.write(name, header.getvalue() + data)
+        return
+    if array.flags.forc:
+        write_parts(folder, name, [header.getvalue(), *_blocks(array)])
         return
     with folder.open(name) as sink:
         sink.write(header.getvalue())

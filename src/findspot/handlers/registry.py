@@ -9,9 +9,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from findspot.core.errors import FindspotError
 from findspot.handlers.builtin import BUILTINS, FALLBACK, Builtin
@@ -19,6 +18,9 @@ from findspot.handlers.errors import HandlerFailed, InvalidHandler, NoHandler, U
 from findspot.handlers.handler import Handler
 from findspot.handlers.hierarchy import public_name, type_name
 from findspot.handlers.protocol import ArtifactHandler
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 ENTRY_POINTS = "findspot.handlers"
 _MEMO_SIZE = 4096
@@ -264,6 +266,9 @@ class HandlerRegistry:
     def _load_plugins(self) -> None:
         if not self._plugins_pending:
             return
+        # 15 ms, which programs without values of unknown types need not spend.
+        from importlib.metadata import entry_points
+
         with self._lock:
             # Asked again, as another thread may have done it; which type checkers cannot know.
             if self.__dict__["_plugins_pending"]:
