@@ -102,7 +102,7 @@ values = nested(scalars | refs)
 NDARRAY = Simple("numpy.ndarray", python="numpy.ndarray")
 MODEL = Simple("Model", (Simple("Thing", python="lib.Thing"), NUMBER), None)
 PATH = class_type(type("Leaf", (bytes,), {"__module__": "somewhere.deep"}))
-leaf_types = st.sampled_from(
+leaf_types: st.SearchStrategy[Type] = st.sampled_from(
     [STRING, INTEGER, NUMBER, BOOLEAN, NULL, ANY, UNKNOWN, NDARRAY, MODEL, PATH, class_type(bytes)]
 )
 types: st.SearchStrategy[Type] = st.recursive(

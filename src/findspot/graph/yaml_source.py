@@ -175,9 +175,13 @@ class _Composer:
         try:
             yield from yaml.parse(self.text, Loader=_LOADER)
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            reason = error.problem or error.context or "it is malformed"
+            reason = error.problem or "it is malformed"
+            start, mark = error.context_mark, error.problem_mark or error.context_mark
+            if "end of stream" in reason:  # what counts is where the open quote is
+                mark = start or mark
             line = mark.line + 1 if mark is not None else 1
+            if error.context and start is not None and start.line + 1 < line:
+                reason = f"{reason}, {error.context} that begins in line {start.line + 1}"
             self._stop(
                 line,
                 f"The document is not valid YAML: {reason}.",
