@@ -31,10 +31,16 @@ def run(scenario: str, base: Path) -> list[Path]:
     "scenario",
     [
         "put_small",
-        "put_large",
         *(
             pytest.param(name, marks=pytest.mark.slow)
-            for name in ("write_parts", "put_file", "move_file", "move_from_scratch", "mend")
+            for name in (
+                "put_large",
+                "write_parts",
+                "put_file",
+                "move_file",
+                "move_from_scratch",
+                "mend",
+            )
         ),
     ],
 )
