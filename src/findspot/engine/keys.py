@@ -22,19 +22,17 @@ KEY_FORMAT = 1
 def key_parts(
     spec: TaskSpec,
     code: Digest,
-    arguments: Arguments,
+    named: Mapping[str, Any],
     *,
     seed: int | None,
     handlers: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The parts as plain JSON."""
+    """The parts as plain JSON; ``named`` are the arguments as `named_arguments` gives them."""
     parts: dict[str, Any] = {
         "format": KEY_FORMAT,
         "task": spec.name,
         "code": code,
-        "arguments": {
-            name: _encoded(value) for name, value in named_arguments(spec, arguments).items()
-        },
+        "arguments": {name: _encoded(value) for name, value in named.items()},
         "outputs": [output.name for output in spec.outputs],
     }
     if seed is not None:

@@ -86,6 +86,8 @@ class Runner:
         self._before = before or {}
         self._made: dict[tuple[str, str], Saved] = {}
         self._codes: dict[str, Fingerprint] = {}
+        self._entries: dict[str, CacheEntry] = {}
+        self._asked: set[str] = set()
         self._portable: dict[str, TaskSource] = {}
         self._position = {name: index for index, name in enumerate(plan.order)}
 
@@ -162,43 +164,29 @@ class Runner:
 
     def _prepare(self, name: str) -> StepCall | None:
         """A call to start; None where the step is settled: reused, skipped or failed."""
+        lost = any(self.records[b].status != "finished" for b in self._plan.waits[name])
         step = self._plan.graph.steps[name]
-        record = StepRecord(
-            job=self._job.id,
-            name=name,
-            task=step.task,
-            position=self._position[name],
-            status="running",
-            started=now(),
-        )
-        lost = [
-            before for before in self._plan.waits[name] if self.records[before].status != "finished"
-        ]
         if lost:
-            self._settle(replace(record, status="skipped", started=None))
+            self._settle(self._record(step, status="skipped"))
             return None
         finished = self._before.get(name)
         if finished is not None and self._recall(finished):
             self.records[name] = finished
             return None
         try:
-            return self._call(step, record)
+            return self._call(step)
         except Exception as error:
-            self._fail(record, error)
+            self._fail(step, error)
             return None
 
-    def _call(self, step: Step, record: StepRecord) -> StepCall | None:
+    def _call(self, step: Step) -> StepCall | None:
+        started = now()
         spec = self._plan.graph.tasks[step.task]
         saves = self._plan.saves[step.name]
         source = self._plan.sources[step.task]
         arguments = Arguments(
             tuple([replaced(value, self._value_of) for value in step.args]),
             {key: replaced(value, self._value_of) for key, value in step.kwargs.items()},
-        )
-        seed = self._seed(step.name)
-        code = self._code(step.task)
-        parts = key_parts(
-            spec, code.digest, arguments, seed=seed, handlers=self._chosen_handlers(saves)
         )
         named = named_arguments(spec, arguments)
         inputs: dict[str, str] = {}
@@ -209,12 +197,37 @@ class Runner:
                 inputs.update({where: saved.record.uid for where, saved in found})
             else:
                 params[place] = list(value) if type(value) is tuple else value
+        seed = self._seed(step.name)
+        code = self._code(step.task)
+        parts = key_parts(
+            spec, code.digest, named, seed=seed, handlers=self._chosen_handlers(saves)
+        )
         wants_cache = step.cache if step.cache is not None else source.options.cache
         key = key_of(parts) if wants_cache and not code.unfingerprintable else None
-        record = replace(record, key=key, parts=parts, inputs=inputs, params=params)
         if key is not None and self._options.cache:
-            entry = self._space.catalog.cached(key)
-            if entry is not None and self._reuse(entry, record, saves):
+            entry = self._entry(key)
+            if entry is not None and self._reuse(step, entry, saves):
+                made = {save.name: self._made[step.name, save.name] for save in saves}
+                record = self._record(
+                    step,
+                    status="finished",
+                    cached=True,
+                    source_job=entry.job,
+                    key=key,
+                    params=params,
+                    inputs=inputs,
+                    outputs={name: saved.record.uid for name, saved in made.items()},
+                    started=started,
+                    ended=now(),
+                )
+                new = [
+                    NewVersion(saved.record, saved.files)
+                    for name, saved in made.items()
+                    if saved.record is not entry.outputs[name] and saved.files is not None
+                ]
+                self.records[step.name] = record
+                self._recorder.finished(record, new, cache=False)
+                self._tell(record)
                 return None
         if wants_cache and code.unfingerprintable:
             self._say(
@@ -222,6 +235,15 @@ class Runner:
                 "It is run each time, because its code uses what has no fingerprint: "
                 + ", ".join(code.unfingerprintable[:5]),
             )
+        record = self._record(
+            step,
+            status="running",
+            key=key,
+            parts=parts,
+            params=params,
+            inputs=inputs,
+            started=started,
+        )
         self.records[step.name] = record
         self._recorder.step(record)
         self._tell(record)
@@ -268,7 +290,19 @@ class Runner:
 
     # ------------------------------------------------------------------ reuse
 
-    def _reuse(self, entry: CacheEntry, record: StepRecord, saves: tuple[SavePlan, ...]) -> bool:
+    def _entry(self, key: str) -> CacheEntry | None:
+        """What the key led to before. The first find in a job brings all other finds in it along:
+        most jobs repeat another one as a whole, and asking once is much faster."""
+        found = self._entries.get(key)
+        if found is not None:
+            return found
+        found = self._space.catalog.cached(key)
+        if found is not None and found.job not in self._asked and len(self._plan.order) > 2:
+            self._asked.add(found.job)
+            self._entries.update(self._space.catalog.cached_in(found.job))
+        return found
+
+    def _reuse(self, step: Step, entry: CacheEntry, saves: tuple[SavePlan, ...]) -> bool:
         """Take the outputs of an equal step; False where some of them, or their bytes, are gone."""
         if not entry.complete or any(save.name not in entry.outputs for save in saves):
             return False
@@ -278,31 +312,15 @@ class Runner:
                 files[save.name] = self._space.catalog.files(entry.outputs[save.name].uid)
             if not self._stored(files):
                 return False
-        new: list[NewVersion] = []
-        outputs: dict[str, str] = {}
         for save in saves:
-            found = entry.outputs[save.name]
-            saved = Saved(found, files.get(save.name))
-            if found.key != save.key or found.project != self._job.project:
-                twin = self._renamed(saved, save, record)
-                new.append(twin)
+            saved = Saved(entry.outputs[save.name], files.get(save.name))
+            if saved.record.key != save.key or saved.record.project != self._job.project:
+                twin = self._renamed(saved, save, step)
                 saved = Saved(twin.record, twin.files)
-            self._made[record.name, save.name] = saved
-            outputs[save.name] = saved.record.uid
-        record = replace(
-            record,
-            status="finished",
-            cached=True,
-            source_job=entry.job,
-            outputs=outputs,
-            ended=now(),
-        )
-        self.records[record.name] = record
-        self._recorder.finished(record, new, cache=False)
-        self._tell(record)
+            self._made[step.name, save.name] = saved
         return True
 
-    def _renamed(self, saved: Saved, save: SavePlan, record: StepRecord) -> NewVersion:
+    def _renamed(self, saved: Saved, save: SavePlan, step: Step) -> NewVersion:
         """A version of the same bytes under another key."""
         found = saved.record
         files = saved.files
@@ -319,7 +337,7 @@ class Runner:
             kind=save.kind or found.kind,
             metadata=found.metadata,
             preview=found.preview,
-            producer=Producer(self._job.id, record.name, save.name),
+            producer=Producer(self._job.id, step.name, save.name),
         )
 
     def _recall(self, finished: StepRecord) -> bool:
@@ -403,12 +421,23 @@ class Runner:
         self._recorder.step(record)
         self._tell(record)
 
-    def _fail(self, record: StepRecord, error: Exception) -> None:
+    def _record(self, step: Step, **fields: Any) -> StepRecord:
+        return StepRecord(
+            job=self._job.id,
+            name=step.name,
+            task=step.task,
+            position=self._position[step.name],
+            **fields,
+        )
+
+    def _fail(self, step: Step, error: Exception) -> None:
+        """The step cannot even be started."""
         if isinstance(error, CannotSend):
-            error = CannotSend(record.name, error.reason)
+            error = CannotSend(step.name, error.reason)
         failure = failure_of(error)
-        self._say(record.name, failure.traceback or failure.message, "ERROR")
-        self._settle(replace(record, status="failed", ended=now(), failure=failure))
+        self._say(step.name, failure.traceback or failure.message, "ERROR")
+        time = now()
+        self._settle(self._record(step, status="failed", started=time, ended=time, failure=failure))
 
     def _stop(self) -> None:
         """The run was interrupted: what was under way and what was still to come is so too."""
