@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from findspot.plugins import register
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("rescaling_plugin")
 
 
 @register

@@ -8,7 +8,7 @@ from findspot.plugins import register
 
 from .summaries import summary
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("sampling_plugin")
 
 
 @register
