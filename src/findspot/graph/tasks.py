@@ -14,7 +14,7 @@ import sys
 import typing
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from findspot.core.errors import FindspotError
@@ -113,6 +113,10 @@ class TaskOptions:
             after = (after,)
         return _StepCall(self.task, StepOptions(step, cache, tuple(after)))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Without the task: options travel to processes that have the function by other ways.
+        return TaskOptions, (self.cache, self.retries, self.timeout, self.retry_delay)
+
 
 class Task(Generic[P, R]):
     """A registered function with typed inputs and named, typed outputs; made by `task`.
@@ -132,6 +136,7 @@ class Task(Generic[P, R]):
     """
 
     function: Callable[P, R]
+    __name__: str
 
     def __init__(
         self,
@@ -173,9 +178,7 @@ class Task(Generic[P, R]):
         functools.update_wrapper(self, function)
         self.function = function
         self.name = name
-        self.options = TaskOptions(
-            options.cache, options.retries, options.timeout, options.retry_delay, self
-        )
+        self.options = replace(options, task=self)
         self._outputs = outputs if outputs is None or isinstance(outputs, str) else tuple(outputs)
         self._spec: TaskSpec | None = None
 
@@ -205,14 +208,8 @@ class Task(Generic[P, R]):
         module, name = self.__module__, str(getattr(self, "__qualname__", ""))
         if module != "__main__" and _lookup(module, name) is self:
             return name  # by reference, as functions are
-        plain = TaskOptions(
-            self.options.cache,
-            self.options.retries,
-            self.options.timeout,
-            self.options.retry_delay,
-        )
         # The state follows after the empty object, since the function may refer to its own task.
-        return _empty_task, (), (self.function, self.name, self._outputs, plain)
+        return _empty_task, (), (self.function, self.name, self._outputs, self.options)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self._adopt(*state)
