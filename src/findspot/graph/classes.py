@@ -121,14 +121,18 @@ def find_class(name: str, seen: Iterable[Simple] = ()) -> list[Simple]:
 
 def classes_in(types: Iterable[Type]) -> list[Simple]:
     """Every class type inside ``types``, in order."""
+    return [found for found in simple_types_in(types) if found.python is not None]
+
+
+def simple_types_in(types: Iterable[Type]) -> list[Simple]:
+    """Every simple type inside ``types``, tied to a class or not, in order and once."""
     found: dict[Simple, None] = {}
     waiting = list(types)[::-1]
     while waiting:
         current = waiting.pop()
         match current:
             case Simple():
-                if current.python is not None:
-                    found.setdefault(current)
+                found.setdefault(current)
                 waiting.extend(current.parents)
             case ListOf():
                 waiting.append(current.item)

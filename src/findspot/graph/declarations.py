@@ -61,7 +61,7 @@ class TypeNames:
 
     Args:
         reading: takes the problems.
-        seen: class types in the signatures of the tasks at hand, which short names may mean.
+        seen: simple types in the signatures of the tasks at hand, which short names may mean.
     """
 
     def __init__(self, reading: Reading, seen: Iterable[Simple] = ()) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from findspot.core.errors import NotFound, Problem
 from findspot.core.types import UNKNOWN, Type
-from findspot.graph.classes import classes_in
+from findspot.graph.classes import simple_types_in
 from findspot.graph.declarations import TypeNames
 from findspot.graph.inference import infer, value_fits
 from findspot.graph.paths import child
@@ -151,7 +151,7 @@ def build_graph(
     reading.problems.extend(document.problems)
     reading.locations.update(document.locations)
     sections = document.sections
-    types = TypeNames(reading, classes_in(_types_of(tasks, handlers)))
+    types = TypeNames(reading, simple_types_in(_types_of(tasks, handlers)))
     declared = types.declare(sections.get("types"), sections.get("classes"))
     known = dict(tasks)
     if "tasks" in sections:
