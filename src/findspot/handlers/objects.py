@@ -75,7 +75,7 @@ def _attributes(value: Any, names: tuple[str, ...]) -> Mapping[str, Any] | None:
     missing = object()
     # The instance's own attributes: a class attribute of the same name is a default, not a value.
     found = {name: getattr(value, name, missing) for name in names}
-    return None if missing in found.values() else found
+    return None if any(item is missing for item in found.values()) else found
 
 
 def _take_dataclass(value: Any) -> Mapping[str, Any] | None:

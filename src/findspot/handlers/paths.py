@@ -152,7 +152,7 @@ def _existing(path: Path) -> Path:
             how="A pathlib.Path is saved as the file or folder it points to. To save the path "
             "itself, save str(path).",
         ) from None
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError
         raise BadValue(f"It cannot be read: {error}.", where=os.fspath(path)) from error
 
 
@@ -169,7 +169,7 @@ def _survey(root: Path) -> tuple[list[tuple[str, Path]], list[str], list[str]]:
         except (FindspotError, UnicodeEncodeError) as error:
             problems.append(f"{_text(name)}: {getattr(error, 'what', error)}")
             continue
-        source = path.resolve()
+        source = Path(os.path.realpath(path))  # Path.resolve raises for a loop of links
         if path.is_symlink():
             if not source.exists():
                 problems.append(f"{name}: a link to nothing")

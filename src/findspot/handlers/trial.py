@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -25,8 +28,8 @@ def round_trip(
 
     Args:
         handler: a handler, its class or its name; by default the one that the registry finds.
-        folder: an empty directory for the files; by default a new temporary one, which is left for
-            the system to clean up, as the loaded value may still read from it.
+        folder: an empty directory for the files; by default a temporary one, which is there until
+            the process ends, as the loaded value may still read from it.
         args: keyword arguments of the handler's `save` and `load`.
 
     >>> round_trip({"lr": 0.1, "layers": (64, 32)})
@@ -39,6 +42,13 @@ def round_trip(
         found = known.by_name(handler)
     else:
         found = known.register(handler)
-    root = Path(mkdtemp(prefix="findspot-")) if folder is None else folder
+    root = Path(mkdtemp(dir=_scratch())) if folder is None else folder
     found.save(value, PlainSaveFolder(root), **args)
     return found.load(PlainLoadFolder(root, trusted=True), **args)
+
+
+@cache
+def _scratch() -> str:
+    path = mkdtemp(prefix="findspot-")
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return path
