@@ -144,6 +144,20 @@ class Workspace(ArtifactSpace):
             owner=self.owner,
         )[0]
 
+    def get_plugin(
+        self, name: str, number: int | None = None, *, project: str | None = None
+    ) -> Snapshot:
+        """A plugin's snapshot; the newest where no number is given. `NotFound` where there is
+        none."""
+        from findspot.core.errors import NotFound
+
+        where = self._project(project)
+        found = self.catalog.find_snapshot("plugin", where, name, number)
+        if found is None:
+            known = [snapshot.name for snapshot in self.plugins(project=where)]
+            raise NotFound("plugin", name if number is None else f"{name} {number}", near=known[:5])
+        return found
+
     def plugins(self, *, project: str | None = None) -> list[Snapshot]:
         """The newest snapshot of each plugin."""
         return list(self.catalog.snapshots("plugin", self._project(project)))

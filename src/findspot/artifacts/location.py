@@ -78,14 +78,18 @@ def find_upwards(start: Path) -> Path | None:
     return None
 
 
-def create(folder: Path) -> bool:
-    """Make a workspace's folder; False where it exists. Safe to call from two processes at once."""
+def create(folder: Path, project: str | None = None) -> bool:
+    """Make a workspace's folder; False where it exists. Safe to call from two processes at once.
+
+    Args:
+        project: written into the settings as the project where none is named.
+    """
     settings = folder / FILE_NAME
     if settings.exists():
         return False
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return write_once(settings, write_default_settings().encode())
+        return write_once(settings, write_default_settings(project).encode())
     except OSError as error:
         raise storage_error(error, str(folder)) from error
 

@@ -90,13 +90,15 @@ def login_name() -> str:
         return ""
 
 
-def write_default_settings() -> str:
+def write_default_settings(project: str | None = None) -> str:
     """The text of a new ``findspot.toml``."""
-    return (
+    text = (
         "# Settings of this Findspot workspace. Every key may also be given as an environment\n"
         "# variable (FINDSPOT_PROJECT for project) or as an argument of Workspace(...).\n"
         f"format = {FORMAT}\n"
     )
+    # A checked name holds neither quotes nor backslashes.
+    return text if project is None else f'{text}project = "{project}"\n'
 
 
 def _from_file(file: Path) -> dict[str, Any]:

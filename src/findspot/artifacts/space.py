@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from findspot.artifacts.active import ACTIVE
-from findspot.artifacts.folders import FolderView, WorkspaceLoadFolder
+from findspot.artifacts.folders import FolderView, WorkspaceLoadFolder, copy_file
 from findspot.artifacts.location import create, locate
 from findspot.artifacts.saving import check_options, prepare
 from findspot.artifacts.settings import FILE_NAME, Settings, login_name
@@ -125,10 +125,16 @@ class ArtifactSpace:
         active = ACTIVE.get()
         return self.settings.project if active is None else active.project
 
-    def init(self) -> bool:
-        """Make the workspace's folder and catalog now; False where it exists already."""
-        made = create(self.folder)
-        self.catalog.add_project(self.settings.project)
+    def init(self, *, project: str | None = None) -> bool:
+        """Make the workspace's folder and catalog now; False where it exists already.
+
+        Args:
+            project: written into the new settings as the project where none is named.
+        """
+        if project is not None:
+            check_name(project, "project name")
+        made = create(self.folder, project)
+        self.catalog.add_project(project or self.settings.project)
         return made
 
     def close(self) -> None:
@@ -530,6 +536,38 @@ class ArtifactSpace:
         found = self.get_artifact(artifact)
         self.trust.trust(found.record)
         return found
+
+    def download(
+        self,
+        artifact: ArtifactLike,
+        folder: str | os.PathLike[str],
+        *,
+        replace: bool = False,
+        project: str | None = None,
+    ) -> list[Path]:
+        """Write a version's files, verified, into a folder as copies of the user's own.
+
+        Args:
+            folder: made where it is not there.
+            replace: overwrite files that are there; without it they are an error, and nothing is
+                written.
+
+        Returns:
+            the paths written, sorted.
+        """
+        found = self.get_artifact(artifact, project=project)
+        source = self.load_folder(found.record, found.files)
+        targets = {entry.path: Path(folder) / entry.path for entry in found.files}
+        taken = [str(path) for path in targets.values() if path.exists()]
+        if taken and not replace:
+            raise FindspotError(
+                f"There is already {', '.join(taken[:5])}.",
+                where=found.uri,
+                how="Choose another folder, or say that files may be replaced (--force).",
+            )
+        for entry in found.files:
+            copy_file(source, entry, targets[entry.path])
+        return sorted(targets.values())
 
     def verify(
         self,

@@ -111,7 +111,7 @@ def _checked(
         except BlobMissing:
             return _fault(space, digest, "missing", None)
         except BlobDamaged as error:
-            return _fault(space, digest, "damaged", error.found)
+            return _fault(space, digest, "damaged", Digest(error.found))
         return None
 
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="findspot-verify") as pool:

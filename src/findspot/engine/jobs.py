@@ -14,6 +14,7 @@ from findspot.catalog.protocol import Batch
 from findspot.core.errors import Conflict, NotFound
 from findspot.core.records import (
     Failure,
+    JobQuery,
     JobRecord,
     JobUpdate,
     LogLine,
@@ -26,6 +27,9 @@ from findspot.engine.errors import JobFailed
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
     from findspot.engine.plans import Plan
+
+_SHORTEST = 4
+_SEARCHED = 1000
 
 
 class Job:
@@ -288,12 +292,22 @@ def log_text(lines: list[LogLine]) -> str:
 
 
 def get_job(space: ArtifactSpace, id: str) -> Job:
-    """A job by its id, or by the beginning of it where only one begins so.
+    """A job by its id, by the beginning or end of it where only one of the last 1,000 jobs has it,
+    or the newest one of the current project as ``latest``.
 
     Raises:
-        NotFound: there is none.
+        NotFound: there is none, or there are several.
     """
     record = space.catalog.job(id)
+    if record is None and id == "latest":
+        newest = space.catalog.search_jobs(JobQuery(project=space.project, limit=1)).items
+        record = newest[0] if newest else None
+    elif record is None and len(id) >= _SHORTEST:
+        jobs = space.catalog.search_jobs(JobQuery(limit=_SEARCHED)).items
+        found = [job for job in jobs if job.id.startswith(id) or job.id.endswith(id)]
+        if len(found) > 1:
+            raise NotFound("single job", id, near=[job.id for job in found[:5]])
+        record = found[0] if found else None
     if record is None:
         raise NotFound("job", id, how="List them: findspot jobs")
     return Job(space, settle(space, record))

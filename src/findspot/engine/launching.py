@@ -25,7 +25,7 @@ from findspot.engine.calls import JobFacts, StepCall, StepResult, perform
 from findspot.engine.capture import Capture
 from findspot.engine.choosing import Chosen, choose, recalled
 from findspot.engine.context import CURRENT
-from findspot.engine.environment import EnvironmentProbe
+from findspot.engine.environment import EnvironmentProbe, Gathering
 from findspot.engine.errors import CannotResume
 from findspot.engine.executors import make_executor
 from findspot.engine.failures import failure_of
@@ -95,7 +95,7 @@ def launch(
         check_name(label, "label")
     executor = options.executor or space.settings.executor
     workers = space.settings.workers if options.workers is None else options.workers
-    EnvironmentProbe.shared().start(Path.cwd())
+    environment = EnvironmentProbe.shared().start(Path.cwd())
     chosen = choose(space, plan.graph, values, project)
     parent = CURRENT.get()
     time = now()
@@ -121,7 +121,16 @@ def launch(
     snapshots = [] if entrypoint is None or entrypoint.number else [entrypoint]
     begin = Batch(snapshots=snapshots, jobs=[record], versions=chosen.new)
     return _run(
-        space, plan, record, chosen, options, {}, executor=executor, workers=workers, begin=begin
+        space,
+        plan,
+        record,
+        chosen,
+        options,
+        {},
+        executor=executor,
+        workers=workers,
+        begin=begin,
+        environment=environment,
     )
 
 
@@ -156,7 +165,7 @@ def resume(
         status="running",
         process=this_process(),
     )
-    EnvironmentProbe.shared().start(Path.cwd())
+    environment = EnvironmentProbe.shared().start(Path.cwd())
     try:
         _run(
             space,
@@ -168,6 +177,7 @@ def resume(
             executor=executor or record.options.get("executor") or space.settings.executor,
             workers=record.options.get("workers", 0) if workers is None else workers,
             begin=Batch(updates=[update]),
+            environment=environment,
         )
     except Conflict as error:
         raise CannotResume(record.id, "somebody else resumed it just now.") from error
@@ -184,6 +194,7 @@ def _run(
     executor: str,
     workers: int,
     begin: Batch,
+    environment: Gathering,
 ) -> Job:
     """One attempt to run a job to its end, in this process. ``begin`` records that it runs."""
     recorder = Recorder(space.catalog)
@@ -231,7 +242,7 @@ def _run(
             stopped = None if isinstance(error, FindspotError) else error
             text = failure.traceback or f"{failure.type}: {failure.message}"
             recorder.line(LogLine(record.id, None, now(), "ERROR", "findspot", text))
-        digest, document = EnvironmentProbe.shared().result()
+        digest, document = environment.result()
         update = JobUpdate(
             id=record.id,
             expected=("running",),

@@ -63,7 +63,7 @@ def start_job(
         params=record.params,
         seed=seed,
     )
-    EnvironmentProbe.shared().start(Path.cwd())
+    environment = EnvironmentProbe.shared().start(Path.cwd())
     space.catalog.write(Batch(jobs=[record]))
     status: JobStatus = "finished"
     failure: Failure | None = None
@@ -83,7 +83,7 @@ def start_job(
                 recorder.line(LogLine(record.id, None, now(), "ERROR", "findspot", text))
             raise
         finally:
-            digest, document = EnvironmentProbe.shared().result()
+            digest, document = environment.result()
             recorder.document(digest, document)
             recorder.update(
                 JobUpdate(

@@ -1,0 +1,86 @@
+"""The command line's shape: commands, groups of commands, and options of all of them."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from findspot.cli import artifact_commands, job_commands, plugin_commands, workspace_commands
+from findspot.cli.run_commands import check, run
+
+app = typer.Typer(
+    name="findspot",
+    help="Machine-learning experiments in which every artifact knows where it came from.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+job = typer.Typer(help="One job: what became of it, its log; resume it.", no_args_is_help=True)
+artifact = typer.Typer(
+    help="One artifact: show, save, load, download, tag, delete.", no_args_is_help=True
+)
+plugins = typer.Typer(help="Plugins: list, add, show.", invoke_without_command=True)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from findspot import __version__
+
+        typer.echo(f"findspot {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    workspace: Annotated[
+        str | None,
+        typer.Option("--workspace", "-w", help="Folder or URL of the workspace.", metavar="PLACE"),
+    ] = None,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    if workspace is not None:
+        # Tasks that run here, and their worker processes, find the same one.
+        os.environ["FINDSPOT_WORKSPACE"] = (
+            workspace if "://" in workspace else os.path.abspath(workspace)
+        )
+
+
+app.command()(workspace_commands.init)
+app.command()(run)
+app.command()(check)
+app.command()(job_commands.jobs)
+app.add_typer(job, name="job")
+app.command()(artifact_commands.artifacts)
+app.add_typer(artifact, name="artifact")
+app.command()(artifact_commands.lineage)
+app.add_typer(plugins, name="plugins")
+app.command()(workspace_commands.projects)
+app.command()(workspace_commands.verify)
+app.command()(workspace_commands.doctor)
+
+job.command()(job_commands.show)
+job.command()(job_commands.log)
+job.command()(job_commands.resume)
+
+artifact.command()(artifact_commands.show)
+artifact.command()(artifact_commands.save)
+artifact.command()(artifact_commands.load)
+artifact.command()(artifact_commands.download)
+artifact.command()(artifact_commands.tag)
+artifact.command()(artifact_commands.untag)
+artifact.command()(artifact_commands.history)
+artifact.command()(artifact_commands.label)
+artifact.command()(artifact_commands.trust)
+artifact.command()(artifact_commands.delete)
+
+plugins.callback()(plugin_commands.plugins)
+plugins.command()(plugin_commands.add)
+plugins.command()(plugin_commands.show)

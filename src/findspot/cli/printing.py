@@ -1,0 +1,130 @@
+"""Tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+STATUS_COLOURS = {
+    "finished": "green",
+    "running": "cyan",
+    "queued": "blue",
+    "failed": "red",
+    "interrupted": "yellow",
+    "cancelled": "yellow",
+    "skipped": "dim",
+}
+
+
+def console(*, error: bool = False) -> Console:
+    """A terminal, or a plain stream where the output is piped: then lines are not wrapped."""
+    from rich.console import Console
+
+    stream = sys.stderr if error else sys.stdout
+    width = None if stream.isatty() else 10_000
+    return Console(stderr=error, width=width, highlight=False, soft_wrap=False)
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on standard output."""
+    json.dump(document, sys.stdout, indent=2, ensure_ascii=False, default=str)
+    sys.stdout.write("\n")
+
+
+def print_table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
+    """Rows under headers; ``empty`` is said where there are none."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for header in headers:
+        table.add_column(header, overflow="fold")
+    count = 0
+    for row in rows:
+        count += 1
+        table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
+    if count:
+        console().print(table)
+    else:
+        sys.stdout.write(empty + "\n")
+
+
+def print_fields(fields: Iterable[tuple[str, Any]]) -> None:
+    """Names and values under each other; empty values are left out."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    for name, value in fields:
+        if value is None or value == "" or value == {} or value == []:
+            continue
+        table.add_row(
+            Text(name, "bold"), value if isinstance(value, Text) else Text(_readable(value))
+        )
+    console().print(table)
+
+
+def coloured(status: str, *, note: str = "") -> Any:
+    """A status in its colour."""
+    from rich.text import Text
+
+    return Text(f"{status}{note}", STATUS_COLOURS.get(status, ""))
+
+
+def size(count: int) -> str:
+    """Bytes in units of 1,000.
+
+    >>> size(1_234_567)
+    '1.2 MB'
+    """
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if amount < 1000 or unit == "TB":
+            return f"{count} B" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    raise AssertionError(count)
+
+
+def age(time: datetime | None) -> str:
+    """How long ago, in one unit."""
+    if time is None:
+        return ""
+    seconds = max(0, int((datetime.now(UTC) - time).total_seconds()))
+    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds >= length:
+            return f"{seconds // length}{unit} ago"
+    return f"{seconds}s ago"
+
+
+def duration(span: timedelta | None) -> str:
+    """A duration, readable from microseconds to days."""
+    if span is None:
+        return ""
+    seconds = span.total_seconds()
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def _readable(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k}={_short(v)}" for k, v in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return str(value)
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 200 else text[:197] + "..."

@@ -1,0 +1,116 @@
+"""`findspot init`, `projects`, `verify` and `doctor`."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from findspot.cli.options import AsJson, open_workspace
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where; the current folder by default.")] = Path(),
+    project: Annotated[
+        str | None, typer.Option("--project", help="The project where none is named.")
+    ] = None,
+) -> None:
+    """Make a workspace in a folder."""
+    from findspot.workspace import Workspace
+
+    workspace = Workspace(folder.absolute())
+    made = workspace.init(project=project)
+    typer.echo(f"{'Made' if made else 'There is already'} a workspace in {workspace.folder}")
+
+
+def projects(as_json: AsJson = False) -> None:
+    """List projects."""
+    from findspot.cli.printing import print_json
+
+    found = open_workspace().projects()
+    if as_json:
+        print_json(found)
+    else:
+        for name in found:
+            typer.echo(name)
+
+
+def verify(
+    ref: Annotated[
+        str | None, typer.Argument(help="One version; the whole workspace by default.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read every byte again and compare it with its digest; exit code 5 on any fault."""
+    from findspot.cli.printing import console, print_json, size
+
+    progress: Any = nullcontext()
+    if sys.stderr.isatty() and not as_json:
+        from rich.progress import Progress
+
+        progress = Progress(console=console(error=True), transient=True)
+    with progress as shown:
+        task = None if shown is None else shown.add_task("verifying", total=None)
+
+        def advance(done: int, total: int) -> None:
+            if shown is not None:
+                shown.update(task, completed=done, total=total)
+
+        report = open_workspace().verify(ref, progress=advance)
+    if as_json:
+        print_json(
+            {
+                "blobs": report.blobs,
+                "size": report.size,
+                "faults": [
+                    {
+                        "digest": fault.digest,
+                        "what": fault.what,
+                        "found": fault.found,
+                        "users": list(fault.users),
+                        "jobs": list(fault.jobs),
+                    }
+                    for fault in report.faults
+                ],
+                "catalog": list(report.catalog),
+            }
+        )
+    else:
+        typer.echo(f"{report.blobs} blobs, {size(report.size)} read.")
+        for fault in report.faults:
+            typer.echo(f"{fault.what}: {fault.digest}")
+            for user in fault.users:
+                typer.echo(f"    needed by {user}")
+            for job in fault.jobs:
+                typer.echo(f"    job {job} could make it again")
+        for text in report.catalog:
+            typer.echo(f"catalog: {text}")
+        typer.echo("Everything is as recorded." if report.sound else "There are faults.")
+    if not report.sound:
+        raise typer.Exit(5)
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Check the workspace and what is installed; exit code 1 where something wants mending."""
+    from findspot.cli.doctoring import examine
+    from findspot.cli.printing import print_json, print_table
+
+    findings = examine(open_workspace())
+    if as_json:
+        print_json([{"what": f.what, "good": f.good, "said": f.said} for f in findings])
+    else:
+        from rich.text import Text
+
+        print_table(
+            ("", "what", "found"),
+            (
+                (Text("ok", "green") if f.good else Text("!!", "red"), f.what, f.said)
+                for f in findings
+            ),
+            empty="",
+        )
+    if not all(f.good for f in findings):
+        raise typer.Exit(1)
