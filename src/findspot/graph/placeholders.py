@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
@@ -83,6 +84,9 @@ def _forbidden(use: str) -> Callable[..., NoReturn]:
     return method
 
 
+_INSTALLED = re.compile(
+    rf"[/\\](?:site|dist)-packages[/\\]|^<frozen |^{re.escape(os.path.dirname(os.__file__))}"
+)
 _CALCULATED = (
     "add sub mul truediv floordiv mod pow matmul lshift rshift and or xor divmod "
     "radd rsub rmul rtruediv rfloordiv rmod rpow rmatmul rlshift rrshift rand ror rxor rdivmod "
@@ -121,7 +125,18 @@ for _name, _use in _USES.items():
 
 
 def _used(placeholder: Placeholder, use: str) -> PlaceholderUsed:
-    return PlaceholderUsed(str(placeholder._ref), use, caller_location(2))
+    return PlaceholderUsed(str(placeholder._ref), use, _place_of_use())
+
+
+def _place_of_use() -> str:
+    """Where the pipeline's code is, also if a library that it called asked for the value."""
+    frame: FrameType | None = sys._getframe(3)
+    nearest = location_of_frame(frame) if frame is not None else ""
+    while frame is not None:
+        if not _INSTALLED.search(frame.f_code.co_filename):
+            return location_of_frame(frame)
+        frame = frame.f_back
+    return nearest
 
 
 class StepOutputs(tuple[Placeholder, ...]):
@@ -150,12 +165,6 @@ class StepOutputs(tuple[Placeholder, ...]):
 
     def __repr__(self) -> str:
         return f"<outputs {', '.join(str(item._ref) for item in self)}>"
-
-
-def caller_location(depth: int) -> str:
-    """``file:line`` of the code ``depth`` calls above the caller; relative to the working folder
-    where it is below it."""
-    return location_of_frame(sys._getframe(depth + 1))
 
 
 def location_of_frame(frame: FrameType) -> str:

@@ -95,7 +95,7 @@ class TaskOptions:
     task: Task[..., Any] | None = field(default=None, repr=False, compare=False)
 
     def __call__(
-        self, *, step: str | None = None, cache: bool | None = None, after: Sequence[Any] = ()
+        self, *, step: str | None = None, cache: bool | None = None, after: Any = ()
     ) -> Callable[..., Any]:
         """The task with options for one step: ``fit.options(step="fit_large", cache=False)(x)``.
 
@@ -104,12 +104,12 @@ class TaskOptions:
         Args:
             step: the step's name in the pipeline; it must be new there.
             cache: whether this step may be reused; None to follow the task.
-            after: steps to wait for though none of their outputs is passed: what calling their
-                tasks returned, or their names.
+            after: a step, or a list of steps, to wait for though none of their outputs is passed:
+                what calling their tasks returned, or their names.
         """
         if self.task is None:
             raise TypeError("these options belong to no task")
-        if isinstance(after, str) or not isinstance(after, list | tuple):
+        if not isinstance(after, list | tuple):
             after = (after,)
         return _StepCall(self.task, StepOptions(step, cache, tuple(after)))
 
