@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the test run's own, and a new database of it for each test that asks.
+"""A PostgreSQL server of the test run's own, and an empty database of it for each test that asks.
 
 The server's programs come from a wheel. It listens on a socket in a temporary folder only, is
 started by the first test that needs it (by each worker of pytest-xdist for itself), and is stopped
@@ -53,7 +53,7 @@ class PostgresServer:
 
     folder: Path
     log: Path
-    _template: list[str] = field(default_factory=list)
+    _catalog: list[str] = field(default_factory=list)
 
     def url(self, database: str) -> str:
         return f"postgresql://postgres@/{database}?host={self.folder}"
@@ -70,17 +70,26 @@ class PostgresServer:
         self.run(f"CREATE DATABASE {name}")
         return self.url(name)
 
-    def new_catalog(self) -> str:
-        """A new database with the catalog's tables, copied from one that was migrated once."""
-        if not self._template:
+    def empty_catalog(self) -> str:
+        """A database with the catalog's tables and no records; the same for each test, because
+        to empty one takes a tenth of the time that it takes to make one."""
+        if not self._catalog:
             from findspot.catalog import open_catalog
 
             url = self.new_database()
             open_catalog(url).close()
-            self._template.append(url.partition("@/")[2].partition("?")[0])
-        name = f"test_{next(_COUNTER)}"
-        self.run(f"CREATE DATABASE {name} TEMPLATE {self._template[0]}")
-        return self.url(name)
+            self._catalog.append(url)
+            return url
+        url = self._catalog[0]
+        with psycopg.connect(url, autocommit=True) as connection:
+            rows = connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+                " AND tablename <> 'alembic_version'"
+            ).fetchall()
+            tables = ",".join(f'"{name}"' for (name,) in rows)
+            connection.execute("SET lock_timeout = '20s'")
+            connection.execute(f"TRUNCATE {tables} RESTART IDENTITY".encode())
+        return url
 
 
 @pytest.fixture(scope="session")
@@ -109,8 +118,8 @@ def new_postgres_url(postgres_server: PostgresServer) -> Callable[[], str]:
 
 @pytest.fixture
 def postgres_url(postgres_server: PostgresServer) -> str:
-    """The URL of a new database with the catalog's tables."""
-    return postgres_server.new_catalog()
+    """The URL of a database with the catalog's tables and without records."""
+    return postgres_server.empty_catalog()
 
 
 def _start(root: Path) -> tuple[PostgresServer, subprocess.Popen[bytes]]:
