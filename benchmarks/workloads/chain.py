@@ -87,5 +87,6 @@ WORKLOAD = Workload(
     ),
     subjects={OURS: findspot, "joblib": joblib, "hamilton": hamilton},
     notes="Findspot records lineage, environment and log besides; joblib and Hamilton do not. "
-    "Findspot's time includes tracing and checking the graph, Hamilton's leaves out its driver.",
+    "Findspot's time includes tracing and checking the graph, Hamilton's leaves out its driver. "
+    "joblib makes a folder for each call, so its first run depends on the file system most.",
 )
