@@ -8,6 +8,7 @@ from textwrap import dedent
 
 import pytest
 
+from findspot.store import open_store
 from findspot.store.memory import MemoryBlobStore
 from findspot.store.protocol import BlobStore
 
@@ -27,6 +28,8 @@ def write_plugin(tmp_path: Path) -> Callable[[str, Mapping[str, str]], Path]:
     return write
 
 
-@pytest.fixture
-def store() -> BlobStore:
-    return MemoryBlobStore()
+@pytest.fixture(params=["memory", "local"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
+    if request.param == "memory":
+        return MemoryBlobStore()
+    return open_store((tmp_path / "blobs").as_uri())

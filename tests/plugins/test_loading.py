@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
+import resource
 import subprocess
 import sys
 import textwrap
@@ -16,10 +18,10 @@ from typing import Any
 import pytest
 
 from findspot.core.digests import Digest, hash_bytes
-from findspot.core.errors import BlobDamaged, BlobMissing
+from findspot.core.errors import BlobDamaged, BlobMissing, StorageFull
 from findspot.core.ids import new_uid
 from findspot.core.records import FileEntry, Snapshot, now
-from findspot.plugins import materialised
+from findspot.plugins import importing, materialised
 from findspot.plugins.errors import PluginBroken, PluginDamaged, PluginNameMissing
 from findspot.plugins.importing import meant_module
 from findspot.plugins.loading import LoadedPlugin, PluginSource, load_plugin
@@ -74,10 +76,13 @@ def load(workspace: Path, store: BlobStore) -> Load:
     return loaded
 
 
-@pytest.fixture
-def forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a new process: nothing has been verified yet."""
+@pytest.fixture(autouse=True)
+def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a new process: nothing has been verified or imported yet."""
     monkeypatch.setattr(materialised, "_verified", {})
+    monkeypatch.setattr(importing, "_packages", {})
+    for name in [name for name in sys.modules if name.startswith("findspot_plugins.")]:
+        del sys.modules[name]
 
 
 def call(plugin: LoadedPlugin, task: str, *args: Any) -> Any:
@@ -88,15 +93,14 @@ def call(plugin: LoadedPlugin, task: str, *args: Any) -> Any:
 def test_a_function_of_a_recorded_plugin_runs(
     inline: bool, write_plugin: WritePlugin, workspace: Path, store: BlobStore
 ) -> None:
-    name = f"p{int(inline)}"
-    snapshot = record(write_plugin(name, SCALING), store, inline=inline)
+    snapshot = record(write_plugin("p", SCALING), store, inline=inline)
     plugin = load_plugin(snapshot, snapshot.files, workspace, store=store)
-    scale = plugin.function(f"plugin:{name}/scaling.py:scale")
+    scale = plugin.function("plugin:p/scaling.py:scale")
     assert scale(2.0) == 4.0
     assert type(scale) is type(call)
     hexadecimal = snapshot.digest.partition(":")[2]
-    assert scale.__module__ == f"findspot_plugins.{name}_{hexadecimal[:12]}.scaling"
-    file = workspace / "plugins" / hexadecimal / name / "scaling.py"
+    assert scale.__module__ == f"findspot_plugins.p_{hexadecimal[:12]}.scaling"
+    file = workspace / "plugins" / hexadecimal / "p" / "scaling.py"
     assert scale.__code__.co_filename == str(file)
     assert file.stat().st_mode & 0o777 == 0o444
 
@@ -397,7 +401,6 @@ def _link(root: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [_edit, _add, _remove, _link])
-@pytest.mark.usefixtures("forget")
 def test_a_changed_folder_is_found_and_written_again(
     damage: Callable[[Path], None],
     write_plugin: WritePlugin,
@@ -416,6 +419,42 @@ def test_a_changed_folder_is_found_and_written_again(
     assert call(plugin, "scale", 1.0) == 2.0
     assert sorted(p.name for p in root.iterdir()) == ["__init__.py", "scaling.py"]
     assert [p.name for p in root.parent.parent.iterdir()] == [root.parent.name]
+
+
+def test_a_full_disk_leaves_nothing(
+    write_plugin: WritePlugin, workspace: Path, store: BlobStore
+) -> None:
+    folder = write_plugin("p", {**SCALING, "words.txt": "word " * 10_000})
+    snapshot = record(folder, store)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, hard))  # the system itself refuses
+    try:
+        with pytest.raises(StorageFull):
+            load_plugin(snapshot, snapshot.files, workspace, store=store)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list((workspace / "plugins").iterdir()) == []
+    plugin = load_plugin(snapshot, snapshot.files, workspace, store=store)
+    assert call(plugin, "scale", 1.0) == 2.0
+
+
+def test_a_plugin_of_a_read_only_workspace_can_be_loaded(
+    write_plugin: WritePlugin, workspace: Path, store: BlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = Path.mkdir
+
+    def refused(path: Path, *args: Any, **kwargs: Any) -> None:
+        # Tests may run as root, whom no permission keeps from writing.
+        if path.is_relative_to(workspace):
+            raise OSError(errno.EROFS, "Read-only file system", str(path))
+        make(path, *args, **kwargs)
+
+    snapshot = record(write_plugin("locked", SCALING), store)
+    monkeypatch.setattr(Path, "mkdir", refused)
+    plugin = load_plugin(snapshot, snapshot.files, workspace, store=store)
+    assert call(plugin, "scale", 1.0) == 2.0
+    assert call(plugin.source.load(), "scale", 1.0) == 2.0
+    assert not workspace.exists()
 
 
 def test_what_killed_processes_left_behind_is_removed_after_a_day(
@@ -437,7 +476,6 @@ def test_a_digest_from_outside_never_becomes_a_path(tmp_path: Path) -> None:
 # ---------------------------------------------------------------------- threads and processes
 
 
-@pytest.mark.usefixtures("forget")
 def test_threads_that_load_one_plugin_at_once(
     write_plugin: WritePlugin, workspace: Path, store: BlobStore
 ) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import atexit
 import difflib
 import importlib
 import os
+import shutil
+import tempfile
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from findspot.core.digests import Digest
+from findspot.core.errors import ReadOnly
 from findspot.core.records import FileEntry, Snapshot
 from findspot.plugins.analysis import Analysis, analyse_files
 from findspot.plugins.errors import PluginBroken, PluginDamaged, PluginNameMissing
@@ -63,6 +67,7 @@ def load_plugin(
 
     Nothing of it is imported yet; that happens when a function or a handler is asked for. Several
     versions of a plugin can be loaded in one process, and any number of processes may load one.
+    Where the workspace is read-only, a temporary folder of this process takes the files.
 
     Args:
         files: the snapshot's, as `Catalog.files` gives them.
@@ -75,7 +80,13 @@ def load_plugin(
     """
     source = PluginSource(snapshot.name, snapshot.digest, Path(os.path.abspath(folder)))
     root = place(source.folder, source.name, source.digest)
-    contents = materialise(root, source.name, source.digest, files, store)
+    try:
+        contents = materialise(root, source.name, source.digest, files, store)
+    except ReadOnly:
+        # What was saved must be loadable from a workspace that nobody may write to.
+        source = replace(source, folder=_own_folder())
+        root = place(source.folder, source.name, source.digest)
+        contents = materialise(root, source.name, source.digest, files, store)
     return _loaded(source, root, contents)
 
 
@@ -176,6 +187,13 @@ class LoadedPlugin:
                 inner = frame.filename.removeprefix(root).replace(os.sep, "/")
                 return f"{self.name}/{inner}:{frame.lineno}"
         return f"{self.name}/{file}"
+
+
+@cache
+def _own_folder() -> Path:
+    folder = tempfile.mkdtemp(prefix="findspot-plugins-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def _loaded(source: PluginSource, root: Path, contents: Mapping[str, bytes]) -> LoadedPlugin:

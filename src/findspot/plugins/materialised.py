@@ -11,11 +11,12 @@ from pathlib import Path
 from threading import Lock
 
 from findspot.core.digests import Digest, hash_bytes, parse_digest
-from findspot.core.errors import BlobDamaged, BlobMissing, InvalidName, StorageFull
+from findspot.core.errors import BlobDamaged, BlobMissing, InvalidName
 from findspot.core.names import check_file_path
 from findspot.core.records import FileEntry
 from findspot.plugins.errors import PluginDamaged
 from findspot.plugins.source_files import MAX_BYTES, check_plugin_name, files_digest
+from findspot.store.errors import write_failures
 from findspot.store.protocol import BlobStore
 
 _STALE_SECONDS = 86_400.0
@@ -61,26 +62,23 @@ def materialise(
     Raises:
         BlobMissing, BlobDamaged: a file cannot be had as it was recorded.
         PluginDamaged: the record's list of files is not the one that the digest was made from.
-        StorageFull: nothing was written.
+        StorageFull, ReadOnly: nothing was written.
     """
     found = read_verified(root, name, digest)
     if found is not None:
         return found
     contents = _contents(root, name, digest, files, store)
     home = root.parent
-    home.parent.mkdir(parents=True, exist_ok=True)
-    _remove_stale(home.parent)
-    draft = home.with_name(f"{_DRAFT}{secrets.token_hex(8)}")
-    try:
-        for path, data in contents.items():
-            _write(draft / root.name / path, data)
-        _put_in_place(draft, home, root, name, digest)
-    except OSError as error:
-        if error.errno in (28, 122):  # ENOSPC, EDQUOT
-            raise StorageFull(os.fspath(home)) from error
-        raise
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+    with write_failures(os.fspath(home)):
+        home.parent.mkdir(parents=True, exist_ok=True)
+        _remove_stale(home.parent)
+        draft = home.with_name(f"{_DRAFT}{secrets.token_hex(8)}")
+        try:
+            for path, data in contents.items():
+                _write(draft / root.name / path, data)
+            _put_in_place(draft, home, root, name, digest)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
     found = read_verified(root, name, digest)
     if found is None:
         raise PluginDamaged(name, os.fspath(root), "they changed while they were written")
