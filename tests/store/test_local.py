@@ -261,6 +261,13 @@ def test_move_copies_a_file_that_has_another_name(local: LocalBlobStore, tmp_pat
     assert local.read(digest) == b"shared"
 
 
+def test_moving_a_blobs_own_file_into_the_store_keeps_it(local: LocalBlobStore) -> None:
+    for data in (b"small", BIG):
+        digest = local.put(data).digest
+        assert local.put_file(local.path(digest), move=True).digest == digest
+        assert local.read(digest) == data
+
+
 def test_move_from_another_file_system_copies(
     local: LocalBlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

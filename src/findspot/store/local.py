@@ -104,7 +104,9 @@ class LocalBlobStore:
                 blob = self._copy(fd, about.st_size)
             if move:
                 with suppress(FileNotFoundError):
-                    os.unlink(path)
+                    # Unless the file is the blob now, or was it all along.
+                    if not os.path.samestat(about, os.stat(self._blob_path(blob.digest))):
+                        os.unlink(path)
         return blob
 
     def _put_hashed(self, view: memoryview) -> Blob:
