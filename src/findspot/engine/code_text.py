@@ -8,6 +8,7 @@ function made by `exec`) the instructions themselves are.
 from __future__ import annotations
 
 import ast
+import bisect
 import copy
 import dis
 import linecache
@@ -21,6 +22,7 @@ from findspot.core.digests import hash_bytes
 _HAS_DOCSTRING = 0x4000000
 _ATTRIBUTES = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
 _READS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
+_SILENT = frozenset({"CACHE", "EXTENDED_ARG", "NOP", "PRECALL", "RESUME"})
 _FILES_KEPT = 256
 
 
@@ -107,6 +109,8 @@ def _collect(code: CodeType, found: Reads) -> None:
 
     for instruction in dis.get_instructions(code):
         name = instruction.opname
+        if name in _SILENT:
+            continue
         if name in _READS:
             finish()
             chain.append(instruction.argval)
@@ -122,7 +126,7 @@ def _collect(code: CodeType, found: Reads) -> None:
             names.append(instruction.argval)
         elif importing is not None and name.startswith("STORE_"):
             pass  # between the names of one import statement
-        elif name not in ("PRECALL", "CACHE", "NOP", "EXTENDED_ARG"):
+        else:
             finish()
         pending = [*pending[-1:], instruction]
     finish()
@@ -137,19 +141,15 @@ def _with_nested(code: CodeType) -> Iterator[CodeType]:
 
 def _instructions(code: CodeType) -> Json:
     said: list[Json] = []
-    offsets: dict[int, int] = {}
-    kept = [i for i in dis.get_instructions(code) if i.opname not in ("NOP", "CACHE", "RESUME")]
-    for index, instruction in enumerate(kept):
-        offsets[instruction.offset] = index
+    kept = [i for i in dis.get_instructions(code) if i.opname not in _SILENT]
+    offsets = [instruction.offset for instruction in kept]
     jumps = {*dis.hasjrel, *dis.hasjabs}
     for instruction in kept:
         if instruction.opcode in dis.hasconst:
             said.append([instruction.opname, constant_token(instruction.argval)])
         elif instruction.opcode in jumps:
-            target = instruction.argval
             # To an instruction that was left out means to the next one that was not.
-            index = next((i for o, i in offsets.items() if o >= target), len(kept))
-            said.append([instruction.opname, index])
+            said.append([instruction.opname, bisect.bisect_left(offsets, instruction.argval)])
         else:
             said.append([instruction.opname, instruction.argrepr])
     nested: list[Json] = [_instructions(c) for c in code.co_consts if isinstance(c, CodeType)]

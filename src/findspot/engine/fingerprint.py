@@ -16,7 +16,7 @@ import importlib.util
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import CellType, FunctionType, MappingProxyType, ModuleType
+from types import CellType, FunctionType, ModuleType
 from typing import Any
 
 from findspot.core.canonical import Json, canonical_json
@@ -61,7 +61,7 @@ class _Known:
     states: list[tuple[FunctionType, Any, Any, Any]]
 
 
-_memo: dict[Callable[..., Any], _Known] = {}
+_memo: dict[FunctionType, _Known] = {}
 
 
 def fingerprint(function: Callable[..., Any]) -> Fingerprint:
@@ -82,10 +82,9 @@ def fingerprint(function: Callable[..., Any]) -> Fingerprint:
     """
     if type(function) is Task:
         function = function.function
-    try:
-        known = _memo.get(function)
-    except TypeError:  # a callable object that cannot be hashed
+    if not isinstance(function, FunctionType):  # an object whose state may change unnoticed
         return _Walk().fingerprint(function).fingerprint
+    known = _memo.get(function)
     if known is None or not _is_current(known):
         known = _Walk().fingerprint(function)
         if len(_memo) >= _MEMO_LIMIT:
@@ -122,6 +121,7 @@ class _Walk:
     parts: dict[str, str] = field(default_factory=dict)
     keys: dict[int, str] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    constants: dict[str, list[tuple[str, Any]]] = field(default_factory=dict)
     waiting: list[tuple[str, Any]] = field(default_factory=list)
     kept: list[Any] = field(default_factory=list)
     unfingerprintable: dict[str, None] = field(default_factory=dict)
@@ -137,7 +137,7 @@ class _Walk:
             self.parts[key] = hash_bytes(canonical_json(said))
         parts = dict(sorted(self.parts.items()))
         digest = hash_bytes(canonical_json([start, parts]))
-        result = Fingerprint(digest, MappingProxyType(parts), tuple(self.unfingerprintable))
+        result = Fingerprint(digest, parts, tuple(self.unfingerprintable))
         return _Known(result, self.uses, self.cells, self.states)
 
     # What refers to project code
@@ -165,11 +165,7 @@ class _Walk:
     def _key(self, value: Any, wanted: str) -> str:
         found = self.keys.get(id(value))
         if found is None:
-            found, number = wanted, 1
-            while found in self.taken:
-                number += 1
-                found = f"{wanted} ({number})"
-            self.taken.add(found)
+            found = self._unused(wanted)
             self.keys[id(value)] = found
             self.kept.append(value)  # so that its id stays its own
             self.waiting.append((found, value))
@@ -270,10 +266,22 @@ class _Walk:
             return self.code_token(value)
         if callable(value) and hasattr(value, "__wrapped__"):
             return self._token(value, key)
-        if key not in self.taken:  # a constant is a part of its own, so that changes can be named
-            self.taken.add(key)
-            self.parts[key] = hash_bytes(canonical_json(self._token(value, key)))
-        return ["constant", key]
+        for known, known_value in self.constants.setdefault(key, []):
+            if known_value is value:
+                return ["constant", known]
+        # A constant is a part of its own, so that changes can be named.
+        part = self._unused(key)
+        self.constants[key].append((part, value))
+        self.parts[part] = hash_bytes(canonical_json(self._token(value, key)))
+        return ["constant", part]
+
+    def _unused(self, wanted: str) -> str:
+        found, number = wanted, 1
+        while found in self.taken:
+            number += 1
+            found = f"{wanted} ({number})"
+        self.taken.add(found)
+        return found
 
     def _import(self, statement: Import, names: dict[str, Any]) -> Json:
         package = names.get("__package__") or ""
@@ -286,7 +294,10 @@ class _Walk:
             return ["import", name]
         try:
             module = importlib.import_module(name)
-        except Exception as error:  # the task's own import will fail just so, and say why
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # the task's own import will fail just so, and say why
             return ["import", stable_module(name), type(error).__name__]
         if not statement.names:
             return self.code_token(module)

@@ -7,6 +7,7 @@ import enum
 import functools
 import io
 import logging
+import os
 import threading
 import types
 import typing
@@ -25,7 +26,8 @@ _DEPTH = 100
 _MANY = 64
 _SCALARS = frozenset({type(None), bool, int, float, complex, str})
 
-# They have no state that a result could depend on, but cannot be taken apart either.
+# They have no state that a result should depend on, but cannot be taken apart either, or hold the
+# process's surroundings.
 _STATELESS: tuple[type, ...] = (
     type(threading.Lock()),
     type(threading.RLock()),
@@ -33,7 +35,16 @@ _STATELESS: tuple[type, ...] = (
     threading.Event,
     threading.Semaphore,
     threading.local,
-    object,
+    logging.Handler,
+    type(os.environ),
+)
+_STATELESS_NAMES = frozenset(
+    {
+        "builtins:object",
+        "loguru._logger:Logger",
+        "rich.console:Console",
+        "structlog._config:BoundLoggerLazyProxy",
+    }
 )
 _CLASS_NOISE = frozenset(
     {"__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "_abc_impl"}
@@ -138,8 +149,8 @@ class ValueTokens:
             return self._array(value, depth)
         if isinstance(value, logging.Logger | logging.LoggerAdapter | ContextVar):
             return [kind.__name__, str(getattr(value, "name", ""))]
-        if kind in _STATELESS:
-            return [kind.__name__]
+        if isinstance(value, _STATELESS) or class_name(kind) in _STATELESS_NAMES:
+            return ["object", self._code(kind)]
         if isinstance(value, io.IOBase):
             return self._stream(value)
         return self._reduced(value, kind, depth)

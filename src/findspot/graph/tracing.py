@@ -11,7 +11,6 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, is_dataclass, replace
-from types import MappingProxyType
 from typing import Any
 
 from findspot.core.canonical import is_plain
@@ -357,7 +356,7 @@ class _Recorder:
             outputs=self.outputs,
             locations=self.locations,
         )
-        return Traced(graph, MappingProxyType(self.tasks))
+        return Traced(graph, self.tasks)
 
     def _invalid(self, reason: str, how: str, location: str | None = None) -> InvalidPipeline:
         place = self.location if location is None else location
