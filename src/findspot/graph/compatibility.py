@@ -106,6 +106,8 @@ def explain(a: Type, b: Type, hierarchy: ClassHierarchy | None = None) -> str:
         culprit = next(member for member in a.members if not fits(member, b, hierarchy))
         return f"It may be {culprit}, and {_reason(culprit, b, hierarchy)}."
     reason = _reason(a, b, hierarchy)
+    if reason.startswith(str(a)):  # a name stays as it is written
+        return f"{reason}."
     return f"{reason[0].upper()}{reason[1:]}."
 
 
@@ -133,7 +135,7 @@ def _structure_reason(
             return _inside("an element", a.item, b.item, hierarchy)
         case TupleOf(), TupleOf():
             if len(a.items) != len(b.items):
-                return f"it has {len(a.items)} elements where {len(b.items)} are wanted"
+                return f"the number of elements is {len(a.items)}, not {len(b.items)}"
             for i, (x, y) in enumerate(zip(a.items, b.items, strict=True)):
                 if not fits(x, y, hierarchy):
                     return _inside(f"element {i}", x, y, hierarchy)

@@ -128,12 +128,11 @@ class TypeNames:
         if len(classes) == 1:
             self._found[name] = classes[0]
             return classes[0]
-        plugin_classes = [
-            known for known in self._seen if known.name.rpartition(".")[2] == name and not classes
-        ]
-        if len(plugin_classes) == 1:
-            return plugin_classes[0]
-        if classes:
+        if not classes:
+            own = self._plugin_class(name)
+            if own is not None:
+                return own
+        else:
             self._reading.problem(
                 path,
                 line,
@@ -156,6 +155,15 @@ class TypeNames:
             hint=hint or f"Declare it under types, as '{name[:40]}:' with nothing after it.",
         )
         return UNKNOWN
+
+    def _plugin_class(self, name: str) -> Simple | None:
+        """The one class of a plugin with that last name; such have no name to import."""
+        found = [
+            known
+            for known in self._seen
+            if known.python is None and known.name.rpartition(".")[2] == name
+        ]
+        return found[0] if len(found) == 1 else None
 
     def _known(self, name: str) -> Type | None:
         if name in RESERVED:
@@ -193,7 +201,9 @@ class TypeNames:
     def _definition(self, name: str, node: Node, path: str) -> Type:
         value = node.value
         if value is None:
-            return Simple(name, python=self._class_of(name))
+            python = self._class_of(name)
+            own = self._plugin_class(name) if python is None else None
+            return own or Simple(name, python=python)
         if isinstance(value, dict):
             if value.keys() & {"is_a", "class"}:
                 self._reading.known_keys(node, path, ("is_a", "class"), "A simple type")

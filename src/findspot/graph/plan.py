@@ -9,6 +9,8 @@ from findspot.core.errors import CheckFailed, Problem
 from findspot.graph.paths import child, locate
 from findspot.graph.spec import Step, TaskGraph, references
 
+_SHOWN = 12
+
 
 def predecessors(graph: TaskGraph) -> dict[str, tuple[str, ...]]:
     """For each step the steps that it waits for, each once: those it refers to, in the order of its
@@ -77,7 +79,8 @@ def circle_problems(
             else "Steps wait for each other in a circle, so that none can begin."
         )
         # "a <- b" reads: a waits for b.
-        found = " <- ".join([*circle, circle[0]]) if len(circle) > 1 else ""
+        shown = circle if len(circle) <= _SHOWN else [*circle[:_SHOWN], "..."]
+        found = " <- ".join([*shown, circle[0]]) if len(circle) > 1 else ""
         hint = "Remove one of these references or dependencies." if found else ""
         location = locate(graph.locations, path)
         problems.append(Problem(path, message, location, found=found, hint=hint))
