@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import linecache
+import os
 import subprocess
 import sys
 import textwrap
@@ -698,6 +699,7 @@ def test_an_open_file_has_no_fingerprint(tmp_path: Path) -> None:
         [].append,
         np.add,
         str.join,
+        os.environ,
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -713,6 +715,58 @@ def test_values_that_hold_themselves_come_to_an_end() -> None:
     again = from_text("K = [1]\nK.append(K)\ndef main(x): return K")["main"]
     assert fingerprint(first).digest != fingerprint(second).digest
     assert fingerprint(first) == fingerprint(again)
+
+
+def test_equal_names_in_two_namespaces_are_two_things() -> None:
+    def project(first: int, second: int) -> Fingerprint:
+        one = from_text(f"RATE = {first}\ndef main(): return RATE")
+        two = from_text(f"RATE = {second}\ndef main(x): return RATE + x()")
+        two["x"] = one["main"]
+        return fingerprint(from_text_with("def main(): return two(one)", one=one["main"], **two))
+
+    assert len({project(*pair).digest for pair in ((1, 2), (2, 1), (1, 1), (2, 2))}) == 4
+
+
+def from_text_with(source: str, *, one: Any, main: Any, **_others: Any) -> Callable[..., Any]:
+    names = from_text(source)
+    names.update(one=one, two=main)
+    function: Callable[..., Any] = names["main"]
+    return function
+
+
+def test_an_object_with_changing_state_is_looked_at_each_time() -> None:
+    names = from_text(
+        "class Adder:\n    def __init__(self, n): self.n = n\n    def add(self, x): return x"
+    )
+    adder = names["Adder"](1)
+    before = fingerprint(adder.add)
+    adder.n = 2
+    assert fingerprint(adder.add).digest != before.digest
+
+
+def test_a_function_with_very_many_constants_is_read_rightly(tmp_path: Path) -> None:
+    # Beyond 255 constants or names the instructions have longer arguments.
+    constants = ", ".join(f"'c{n}'" for n in range(300))
+    names = "; ".join(f"n{n} = x" for n in range(300))
+    source = f"""
+def helper(x): return A
+def main(x):
+    {names}
+    y = [{constants}]
+    y = {{'a': 1.5, 'b': 2.5}}
+    from {MODULE}_deep import deep
+    return helper(x) or deep(x) or y
+"""
+    from_file(tmp_path, "def deep(x): return x", f"{MODULE}_deep")
+    first = fingerprint(from_file(tmp_path, source.replace("A", "1")).main)
+    second = fingerprint(from_file(tmp_path, source.replace("A", "2")).main)
+    assert changed_parts(first, second) == {"helper"}
+    assert f"{MODULE}_deep:deep" in first.parts
+    texts = [
+        fingerprint(from_text(text)["main"]).digest
+        for text in (source, source.replace("def main(x):", 'def main(x):\n    "New."'))
+    ]
+    assert texts[0] == texts[1]
 
 
 def test_any_callable_has_a_fingerprint() -> None:
