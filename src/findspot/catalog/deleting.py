@@ -17,7 +17,7 @@ def delete_version(session: Session, for_update: str, uid: str) -> bool:
         return False
     project, key = row
     lock_artifact(session, for_update, project, key)
-    found = session.rows("SELECT uid, id, number FROM versions WHERE uid = ?", (uid,))
+    found = session.rows(f"SELECT uid, id, number FROM versions WHERE uid = ?{for_update}", (uid,))
     if not found:
         return False  # somebody else was faster
     _delete(session, project, key, found)
@@ -29,7 +29,9 @@ def delete_artifact(session: Session, for_update: str, project: str, key: str) -
     if not lock_artifact(session, for_update, project, key):
         return 0
     found = session.rows(
-        "SELECT uid, id, number FROM versions WHERE project = ? AND key = ?", (project, key)
+        "SELECT uid, id, number FROM versions WHERE project = ? AND key = ?"
+        f" ORDER BY id{for_update}",
+        (project, key),
     )
     _delete(session, project, key, found)
     return len(found)

@@ -76,7 +76,11 @@ class PostgresDatabase:
         self.where = _without_password(url)
         self._forget()
         _databases.add(self)
-        self._prepare()
+        try:
+            self._prepare()
+        except BaseException:
+            self.close()
+            raise
 
     # ------------------------------------------------------------------ statements
 

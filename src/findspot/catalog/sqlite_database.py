@@ -100,7 +100,11 @@ class SqliteDatabase:
         self._open_lock = threading.Lock()
         self._fork_locks: list[threading.Lock] = []
         _databases.add(self)
-        self._prepare()
+        try:
+            self._prepare()
+        except BaseException:
+            self.close()
+            raise
 
     # ------------------------------------------------------------------ statements
 
@@ -183,19 +187,14 @@ class SqliteDatabase:
 
     def _connect(self) -> sqlite3.Connection:
         try:
-            connection = self._connect_to(str(self.path), uri=False)
             try:
-                # The first statement that reads the file finds out whether it can be read.
-                connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+                return self._connect_to(str(self.path), uri=False)
             except sqlite3.OperationalError:
-                connection.close()
                 if not self._sealed():
                     raise
-                uri = f"{self.path.as_uri()}?mode=ro&immutable=1"
-                connection = self._connect_to(uri, uri=True)
+            return self._connect_to(f"{self.path.as_uri()}?mode=ro&immutable=1", uri=True)
         except sqlite3.Error as error:
             raise self._translated(error) from error
-        return connection
 
     def _connect_to(self, target: str, *, uri: bool) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -206,8 +205,14 @@ class SqliteDatabase:
             cached_statements=512,
             timeout=BUSY_TIMEOUT / 1000,
         )
-        for statement in _SETUP:
-            connection.execute(statement)
+        try:
+            for statement in _SETUP:
+                connection.execute(statement)
+            # The first statement that reads the file finds out whether it can be read.
+            connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _sealed(self) -> bool:

@@ -113,8 +113,8 @@ class BatchWriter:
         if batch.steps:
             self._write_steps()
         if batch.outputs:
-            rows = sorted((o.job, o.name, o.version) for o in batch.outputs)
-            session.many(_OUTPUT, rows)
+            last = {(o.job, o.name): (o.job, o.name, o.version) for o in batch.outputs}
+            session.many(_OUTPUT, sorted(last.values()))
         if batch.inputs:
             session.many(_INPUT, [(i.job, i.step, i.name, i.version) for i in batch.inputs])
         if batch.cache:

@@ -1,0 +1,117 @@
+"""The format of the database: created by migrations, refused when too new."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, inspect
+
+from catalog_records import save
+from findspot.catalog import migrating, open_catalog
+from findspot.catalog.database import FORMAT
+from findspot.catalog.errors import CatalogDamaged
+from findspot.catalog.schema import metadata
+from findspot.catalog.sql_catalog import SqlCatalog
+from findspot.core.errors import FormatTooNew
+
+
+def engine_url(url: str) -> str:
+    return url.replace("postgresql://", "postgresql+psycopg://")
+
+
+def open_sql(url: str) -> SqlCatalog:
+    catalog = open_catalog(url)
+    assert isinstance(catalog, SqlCatalog)
+    return catalog
+
+
+def table_options(connection: Connection) -> set[str]:
+    """Tables that SQLite keeps without a rowid."""
+    rows = connection.exec_driver_sql(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE '%WITHOUT ROWID%'"
+    )
+    return {row[0] for row in rows}
+
+
+def test_migrations_make_the_schema(new_url: str) -> None:
+    open_catalog(new_url).close()
+    engine = create_engine(engine_url(new_url))
+    try:
+        with engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            differences: list[Any] = compare_metadata(context, metadata)
+            assert differences == []
+            tables = set(inspect(connection).get_table_names()) - {"alembic_version"}
+            assert tables == set(metadata.tables)
+            if engine.dialect.name == "sqlite":
+                narrow = {
+                    name
+                    for name, table in metadata.tables.items()
+                    if table.dialect_options["sqlite"]["with_rowid"] is False
+                }
+                assert table_options(connection) == narrow
+            else:
+                collations = connection.exec_driver_sql(
+                    "SELECT DISTINCT collation_name FROM information_schema.columns"
+                    " WHERE table_schema = 'public' AND data_type = 'text'"
+                )
+                assert [row[0] for row in collations] == ["C"]
+    finally:
+        engine.dispose()
+
+
+def test_the_newest_migration_is_the_format() -> None:
+    folder = Path(migrating.__file__).parent / "migrations"
+    heads = ScriptDirectory(str(folder)).get_heads()
+    assert [int(head) for head in heads] == [FORMAT]
+
+
+def test_a_second_opening_changes_nothing(new_url: str) -> None:
+    first = open_catalog(new_url)
+    record = save(first)
+    first.close()
+    second = open_catalog(new_url)
+    assert second.version(record.uid) == record
+    second.close()
+
+
+def test_a_newer_format_is_refused_unchanged(new_url: str) -> None:
+    catalog = open_sql(new_url)
+    save(catalog)
+    catalog._database.run("UPDATE alembic_version SET version_num = '0007'")
+    catalog.close()
+    with pytest.raises(FormatTooNew, match="has format 7; this Findspot reads formats up to 1"):
+        open_catalog(new_url)
+
+
+def test_a_format_of_another_program_is_refused(new_url: str) -> None:
+    catalog = open_sql(new_url)
+    catalog._database.run("UPDATE alembic_version SET version_num = 'ae1027a6acf'")
+    catalog.close()
+    with pytest.raises(CatalogDamaged):
+        open_catalog(new_url)
+
+
+def test_a_creation_that_was_cut_off_is_done_again(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.close()
+    catalog = open_catalog(f"sqlite:///{path}")
+    assert save(catalog).number == 1
+    catalog.close()
+
+
+def test_a_folder_with_unusual_characters(tmp_path: Path) -> None:
+    folder = tmp_path / "100% ünï?#code;"
+    folder.mkdir()
+    catalog = open_catalog(f"sqlite:///{folder}/catalog.db")
+    save(catalog)
+    catalog.close()
+    assert (folder / "catalog.db").is_file()
