@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from findspot.catalog.protocol import Batch
 from findspot.core.errors import CheckFailed, FindspotError, NotFound, Problem
 from findspot.core.ids import new_uid
 from findspot.core.names import check_key
@@ -102,7 +103,7 @@ def open_file(space: ArtifactSpace, file: Path, *, project: str) -> Entrypoint:
 
 
 def python_snapshot(space: ArtifactSpace, graph: TaskGraph, target: str, project: str) -> Snapshot:
-    """The snapshot of a pipeline's graph; a new one where it differs from the newest."""
+    """The snapshot of a pipeline's graph; recorded where it differs from the newest."""
     body = {
         "format": FORMAT,
         "syntax": "python",
@@ -227,12 +228,12 @@ def _missing_plugin(document: Document, written: str, error: FindspotError) -> P
 
 
 def _recorded(space: ArtifactSpace, name: str, body: Mapping[str, Any], project: str) -> Snapshot:
-    """The newest snapshot where it is equal, else a new one, not yet in the catalog."""
+    """The newest snapshot where it is equal, else a new one."""
     digest = document_digest(body)
     newest = space.catalog.find_snapshot("entrypoint", project, name)
     if newest is not None and newest.digest == digest:
         return newest
-    return Snapshot(
+    made = Snapshot(
         id=new_uid(),
         resource="entrypoint",
         project=project,
@@ -242,3 +243,8 @@ def _recorded(space: ArtifactSpace, name: str, body: Mapping[str, Any], project:
         owner=space.owner,
         created=now(),
     )
+    number = space.catalog.write(Batch(snapshots=[made]))[made.id]
+    # Where another process was faster with an equal one, the number is that one's.
+    recorded = space.catalog.find_snapshot("entrypoint", project, name, number)
+    assert recorded is not None
+    return recorded

@@ -128,6 +128,9 @@ class ThreadExecutor:
 class ProcessExecutor:
     """Worker processes (loky), which are replaced when they die.
 
+    Workers stay for a minute after a job, so that the next job finds them started; they leave when
+    this process ends, and when its environment variables have changed.
+
     When a worker dies, all calls that were under way are in doubt: each is run once more, alone. A
     call whose worker dies while it runs alone is the culprit and fails.
     """
@@ -135,7 +138,7 @@ class ProcessExecutor:
     def __init__(self, url: str, overrides: Mapping[str, Any], workers: int) -> None:
         self.slots = workers
         self._workers = workers
-        self._place = (url, dict(overrides))
+        self._place = (url, dict(overrides), os.getcwd())
         self._pool: Any = None
         self._done: SimpleQueue[tuple[StepCall, Future[StepResult]]] = SimpleQueue()
         self._doubtful: deque[StepCall] = deque()
@@ -176,9 +179,11 @@ class ProcessExecutor:
 
     def _submit(self, call: StepCall) -> None:
         if self._pool is None:
-            from loky import ProcessPoolExecutor
+            from loky import get_reusable_executor
 
-            self._pool = ProcessPoolExecutor(self._workers, timeout=60)
+            self._pool = get_reusable_executor(
+                max_workers=self._workers, timeout=60, env=dict(os.environ)
+            )
         from findspot.engine.workers import perform_in_worker
 
         self._running += 1
@@ -203,9 +208,8 @@ class ProcessExecutor:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._pool is not None:
-            pool, self._pool = self._pool, None
-            pool.shutdown(wait=True, kill_workers=self._running > 0)
+        if self._running:
+            self._drop_pool()
 
 
 def _worker_died(error: BaseException) -> bool:

@@ -20,7 +20,7 @@ from findspot.core.canonical import Json, canonical_json
 from findspot.core.digests import hash_bytes
 from findspot.engine.project_code import is_project_class, stable_module
 
-_NODES = 100_000
+_NODES = 20_000
 _BYTES = 16 << 20
 _DEPTH = 100
 _MANY = 64

@@ -70,7 +70,7 @@ def launch(
     values: Mapping[str, Any],
     options: JobOptions,
     *,
-    entrypoint: Snapshot | None,
+    entrypoint: Snapshot,
     plugins: Mapping[str, str] | None = None,
 ) -> Job:
     """Run a plan as a new job, to its end.
@@ -80,11 +80,11 @@ def launch(
 
     Args:
         values: of parameters and artifact inputs, by name.
-        entrypoint: the snapshot of the graph; recorded with the job.
+        entrypoint: the snapshot of the graph.
         plugins: plugin name to the id of its snapshot.
 
     Raises:
-        CheckFailed: a value is missing, unknown or of a wrong type; nothing is recorded.
+        CheckFailed: a value is missing, unknown or of a wrong type; there is no job then.
         KeyboardInterrupt: the user stopped it; the job is recorded as interrupted.
     """
     project = space.project if options.project is None else options.project
@@ -105,7 +105,7 @@ def launch(
         experiment=options.experiment,
         name=plan.graph.name,
         status="running",
-        entrypoint=None if entrypoint is None else entrypoint.id,
+        entrypoint=entrypoint.id,
         plugins=plugins or {},
         params=chosen.params,
         artifacts=chosen.artifacts,
@@ -118,8 +118,7 @@ def launch(
         created=time,
         started=time,
     )
-    snapshots = [] if entrypoint is None or entrypoint.number else [entrypoint]
-    begin = Batch(snapshots=snapshots, jobs=[record], versions=chosen.new)
+    begin = Batch(jobs=[record], versions=chosen.new)
     return _run(
         space,
         plan,

@@ -38,7 +38,7 @@ class Pipeline(Generic[P, R]):
         self.name: str = name or function.__name__
         self._options = options
         self._known: tuple[Traced, Plan] | None = None
-        self._snapshot: Snapshot | None = None
+        self._snapshots: dict[tuple[str, str], Snapshot] = {}
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.function(*args, **kwargs)
@@ -85,7 +85,7 @@ class Pipeline(Generic[P, R]):
             return known[1]
         sources = {name: LiveTask(task) for name, task in traced.tasks.items()}
         plan = make_plan(traced.graph, sources)
-        self._known, self._snapshot = (traced, plan), None
+        self._known, self._snapshots = (traced, plan), {}
         return plan
 
     def options(self, **options: Any) -> Pipeline[P, R]:
@@ -142,10 +142,11 @@ class Pipeline(Generic[P, R]):
         space: ArtifactSpace = options.pop("workspace", None) or current_space()
         chosen = JobOptions(**options)
         project = chosen.project or space.project
-        snapshot = self._snapshot
-        if snapshot is None or snapshot.project != project:
+        place = (space.url, project)
+        snapshot = self._snapshots.get(place)
+        if snapshot is None:
             snapshot = python_snapshot(space, plan.graph, self.target, project)
-            self._snapshot = snapshot
+            self._snapshots[place] = snapshot
         return launch(space, plan, given, chosen, entrypoint=snapshot)
 
     @property

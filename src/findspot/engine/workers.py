@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -13,8 +14,13 @@ from findspot.engine.capture import Capture
 from findspot.engine.recorder import Recorder
 
 
-def perform_in_worker(url: str, overrides: Mapping[str, Any], call: StepCall) -> StepResult:
-    """Run a call here; its log and metrics are recorded when it returns."""
+def perform_in_worker(
+    url: str, overrides: Mapping[str, Any], folder: str, call: StepCall
+) -> StepResult:
+    """Run a call here, in the current folder of the job; its log and metrics are recorded when it
+    returns."""
+    if os.getcwd() != folder:
+        os.chdir(folder)
     space = _space(url, canonical_json(dict(overrides)))
     with Recorder(space.catalog) as recorder, Capture(recorder.line) as capture:
         return perform(call, space, recorder, capture)
