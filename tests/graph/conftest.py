@@ -9,10 +9,8 @@ import pytest
 
 from findspot.core.errors import Problem
 from findspot.core.types import NUMBER, STRING, ListOf, Simple
-from findspot.graph.checking import check
-from findspot.graph.places import in_order
 from findspot.graph.spec import HandlerSpec, InputSpec, OutputSpec, TaskGraph, TaskSpec
-from findspot.graph.yaml_graph import build_graph, read_document
+from findspot.graph.yaml_graph import build_graph, checked_graph, read_document
 
 ARRAY = Simple("numpy.ndarray", python="numpy.ndarray")
 FIGURE = Simple("matplotlib.figure.Figure", python="matplotlib.figure.Figure")
@@ -86,11 +84,11 @@ def build() -> Build:
 
 
 @pytest.fixture(scope="session")
-def problems(build: Build) -> Callable[[str], list[Problem]]:
+def problems() -> Callable[[str], list[Problem]]:
     """All mistakes of a document."""
 
     def found(text: str) -> list[Problem]:
-        graph, problems = build(text)
-        return in_order([*problems, *check(graph)])
+        document = read_document(dedent(text), name="g.yaml")
+        return checked_graph(document, TASKS, HANDLERS)[1]
 
     return found

@@ -373,6 +373,33 @@ def test_schemas_of_handlers(schema: object, args: dict[str, object], expected: 
         assert text.startswith(start)
 
 
+def test_what_could_not_be_read_is_not_reported_again(problems: Find) -> None:
+    found = problems("""\
+        types: {wrong: {lst: string}}
+        parameters: {p: {type: nothing}, q: }
+        tasks: {bad: 5, worse: {function: 7, inputs: [{x: wrong}]}}
+        graph:
+          a: {scale: $p, dependencies: [broken]}
+          b: {scale: [$broken, $q]}
+          broken: [1]
+          c: {bad: [$b, {x: $a}]}
+          d: {worse: {x: $c.output}}
+          e: {scale: $}
+          f: {scale: $broken.anything}
+        artifact_outputs:
+          o: {contents: $broken, task: {name: FigureTask}}
+        """)
+    assert [p.path for p in found] == [
+        "$.types.wrong",
+        "$.parameters.p.type",
+        "$.parameters.q",
+        "$.tasks.bad",
+        "$.tasks.worse.function",
+        "$.graph.broken",
+        "$.graph.e.args[0]",
+    ]
+
+
 def test_a_graph_built_in_python_is_located_by_its_call() -> None:
     task = TaskSpec(name="add", source="m:add", inputs=(InputSpec("a", INTEGER),))
     graph = TaskGraph(

@@ -147,6 +147,7 @@ def test_all_mistakes_in_parameters_given_as_text_are_listed() -> None:
 def test_good_choices() -> None:
     assert check_values(GRAPH, {"seed": 1}, CHOSEN) == []
     assert check_values(GRAPH, {"seed": 1, "array": Opaque([1], ARRAY)}, CHOSEN) == []
+    assert check_values(GRAPH, {"seed": 1, "array": None}, CHOSEN) == []  # its default
     assert check_values(GRAPH, {"seed": 1, "title": "x", "loose": [1]}, CHOSEN) == []
 
 

@@ -8,9 +8,8 @@ from typing import Any
 from findspot.core.errors import InvalidName, Problem
 from findspot.core.names import check_key, check_name
 from findspot.core.records import KINDS
-from findspot.core.types import UNKNOWN, Type
+from findspot.core.types import BUILTINS, UNKNOWN, Type
 from findspot.graph.compatibility import explain, fits
-from findspot.graph.declarations import RESERVED
 from findspot.graph.handler_arguments import argument_problems
 from findspot.graph.hierarchy import ClassHierarchy, ImportedHierarchy
 from findspot.graph.inference import infer
@@ -139,7 +138,7 @@ class _Checker:
         for name in graph.outputs:
             self._valid(name, "artifact output", child("$.artifact_outputs", name), key=True)
         for name in graph.types:
-            if name in RESERVED:
+            if name in BUILTINS or name == UNKNOWN.name:
                 self.problem(
                     child("$.types", name),
                     f"{name!r} is the name of a builtin type.",
@@ -175,6 +174,8 @@ class _Checker:
             if name not in self.graph.steps:
                 self._unknown_dependency(name, child(child(path, "dependencies"), index))
         task = self.graph.tasks.get(step.task)
+        if task is None and not step.task:
+            return  # a step of which only the name could be read; that is reported already
         if task is None:
             self.problem(
                 child(path, "task"),

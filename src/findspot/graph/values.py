@@ -27,7 +27,7 @@ from findspot.graph.inference import infer, value_fits
 from findspot.graph.paths import child, locate
 from findspot.graph.spec import Opaque, TaskGraph
 from findspot.graph.suggestions import suggestion
-from findspot.graph.yaml_source import FLOAT, INTEGER, plain, read_yaml, scalar
+from findspot.graph.yaml_scalars import FLOAT, INTEGER, scalar
 
 __all__ = ["InvalidValue", "check_values", "parse_parameters", "parse_value", "value_fits"]
 
@@ -145,6 +145,8 @@ def check_values(
                 problems.append(Problem(path, message, location, str(parameter.type)))
             continue
         value = params[name]
+        if value is parameter.default and not parameter.required:
+            continue  # "x: int = None" is common in Python, and works
         if not _value_may_be(value, parameter.type):
             message = f"The value given for the parameter {name!r} is not of its type."
             shown = repr(value)
@@ -223,6 +225,8 @@ def _number(text: str, word: str, type_: Type) -> Any:
 
 
 def _guess(text: str, type_: Type) -> Any:
+    from findspot.graph.yaml_source import plain, read_yaml
+
     word = text.strip()
     if word[:1] in ("[", "{", '"', "'"):
         source = read_yaml(word, "value")
@@ -275,6 +279,8 @@ _OPENING = re.compile(r"\s*[\[{]")
 
 
 def _structure(text: str, type_: ListOf | TupleOf | Record | MappingOf) -> Any:
+    from findspot.graph.yaml_source import plain, read_yaml
+
     if not _OPENING.match(text):
         example = "{key: value}" if isinstance(type_, Record | MappingOf) else "[1, 2]"
         raise InvalidValue(text, type_, f"it as YAML or JSON, such as {example}")

@@ -11,8 +11,10 @@ from typing import Any
 
 from findspot.core.errors import NotFound, Problem
 from findspot.core.types import UNKNOWN, Type
+from findspot.graph.checking import check
 from findspot.graph.classes import simple_types_in
 from findspot.graph.declarations import TypeNames
+from findspot.graph.hierarchy import ClassHierarchy
 from findspot.graph.inference import infer, value_fits
 from findspot.graph.paths import child
 from findspot.graph.places import in_order
@@ -173,6 +175,22 @@ def build_graph(
         source=document.source,
     )
     return replace(graph, locations=reading.locations), in_order(reading.problems)
+
+
+def checked_graph(
+    document: Document,
+    tasks: Mapping[str, TaskSpec],
+    handlers: Mapping[str, HandlerSpec],
+    *,
+    hierarchy: ClassHierarchy | None = None,
+) -> tuple[TaskGraph, list[Problem]]:
+    """The graph of a document, and all its mistakes, of form and of sense, in one list.
+
+    What could not be read is not reported again for its use. The arguments are those of
+    `build_graph` and of `findspot.graph.checking.check`.
+    """
+    graph, problems = build_graph(document, tasks, handlers)
+    return graph, in_order([*problems, *check(graph, hierarchy=hierarchy)])
 
 
 def _read_file(path: Path) -> tuple[str, Problem | None]:

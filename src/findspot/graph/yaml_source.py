@@ -16,6 +16,7 @@ import yaml
 
 from findspot.core.errors import Problem
 from findspot.graph.paths import ROOT, child
+from findspot.graph.yaml_scalars import scalar
 
 MAX_CHARACTERS = 8 * 1024 * 1024
 MAX_NODES = 200_000
@@ -26,17 +27,6 @@ Key: TypeAlias = "str | int"
 _PREFIX = "tag:yaml.org,2002:"
 _TAGS = frozenset(_PREFIX + name for name in ("str", "int", "float", "bool", "null", "map", "seq"))
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_CONSTANTS = {
-    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
-    **dict.fromkeys(("true", "True", "TRUE"), True),
-    **dict.fromkeys(("false", "False", "FALSE"), False),
-}
-INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
-FLOAT = re.compile(
-    r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
-    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
-)
-_MAY_BE_SPECIAL = frozenset("-+.0123456789~nNtTfF")
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -95,23 +85,6 @@ def plain(node: Node) -> Any:
     if isinstance(value, list):
         return [plain(item) for item in value]
     return value
-
-
-def scalar(text: str) -> Any:
-    """The meaning of an unquoted scalar: None, a bool, a number, or the text itself.
-
-    >>> scalar("1e3"), scalar("0x10"), scalar("on"), scalar("2026-01-01")
-    (1000.0, 16, 'on', '2026-01-01')
-    """
-    if text and text[0] not in _MAY_BE_SPECIAL:
-        return text
-    if text in _CONSTANTS:
-        return _CONSTANTS[text]
-    if INTEGER.fullmatch(text):
-        return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
-    if FLOAT.fullmatch(text):
-        return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
-    return text
 
 
 class _Stop(Exception):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from findspot.graph.paths import child
-from findspot.graph.spec import ArtifactOutput, Ref, Step, references
+from findspot.graph.spec import ArtifactOutput, Opaque, Ref, Step, references
 from findspot.graph.suggestions import suggestion
 from findspot.graph.yaml_reading import Reading, describe
 from findspot.graph.yaml_source import Node, plain
@@ -58,6 +58,7 @@ class StepReader:
                     found=f"the text {value[:80]!r}",
                     hint="Write $$ for text that begins with a dollar sign.",
                 )
+                return Opaque(None)  # of unknown type, so that nothing more is said of it
             return found
         if isinstance(value, dict):
             converted = {}
@@ -80,8 +81,8 @@ class StepReader:
         steps = {}
         for name, item, path, line in self._reading.named(node, "$.graph", "The graph"):
             step = self._step(name, item, path, line)
-            if step is not None:
-                steps[name] = step
+            # Of a step that cannot be read the name is kept, so that others may refer to it.
+            steps[name] = step or Step(name=name, task="")
         return steps
 
     def _step(self, name: str, node: Node, path: str, line: int) -> Step | None:

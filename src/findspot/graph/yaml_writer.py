@@ -36,7 +36,7 @@ from findspot.graph.spec import (
     TaskSpec,
 )
 from findspot.graph.yaml_graph import is_long_form
-from findspot.graph.yaml_source import FLOAT, INTEGER
+from findspot.graph.yaml_scalars import FLOAT, INTEGER
 from findspot.graph.yaml_tasks import dotted_source
 
 
