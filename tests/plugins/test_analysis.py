@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from findspot.core.canonical import canonical_json
 from findspot.core.errors import InvalidName, NotFound, Problem
 from findspot.core.types import INTEGER, NUMBER, STRING, UNKNOWN, Simple
 from findspot.graph.spec import InputSpec, OutputSpec
 from findspot.plugins.analysis import analyse
+from findspot.plugins.specs_json import task_to_json
 
 WritePlugin = Callable[[str, Mapping[str, str]], Path]
 NDARRAY = Simple("numpy.ndarray", (), "numpy.ndarray")
@@ -139,6 +141,7 @@ def test_an_artifact_task_has_its_type_and_schema(write_plugin: WritePlugin) -> 
         ("x = {}\n        return x", ...),
         ("return {1: 2}", ...),
         ("return {'a': {1, 2}}", ...),
+        ("return {'a': '\\ud800'}", ...),
     ],
 )
 def test_a_schema_that_only_running_could_tell_is_left_open(
@@ -191,6 +194,9 @@ def f(x: int = Path({str(trace)!r}).touch()) -> int: ...
         ("@register(NAME)\ndef f(x): ...", "p/a.py:3", "its name is an expression, NAME"),
         ("@register(outputs=[1])\ndef f(x): ...", "p/a.py:3", "not a list of names"),
         ("@register(outputs=['a', 'a'])\ndef f(x): ...", "p/a.py:3", "one name: a, a"),
+        ("@register('a/b')\ndef f(x): ...", "p/a.py:3", "'a/b' is no task name"),
+        ("@register('\\ud800')\ndef f(x): ...", "p/a.py:3", "is no task name"),
+        ("@register(outputs='x:y')\ndef f(x): ...", "p/a.py:3", "'x:y' is no output name"),
         ("class S(ArtifactTask): ...", "p/a.py:2", "has no serialize()"),
         (
             "class S(ArtifactTask):\n    def serialize(self, working_dir, name, contents): ...\n"
@@ -316,3 +322,34 @@ def test_a_plugin_has_a_limit(write_plugin: WritePlugin, monkeypatch: pytest.Mon
     monkeypatch.undo()
     monkeypatch.setattr("findspot.plugins.source_files.MAX_FILES", 1)
     assert problem_of(folder).message == "The plugin is too large."
+
+
+HOSTILE = {
+    "a registration that is a long sum": "@register(" + "+".join(["a"] * 900) + ")\ndef f(x): ...",
+    "a long sum": "x = " + "+".join(["1"] * 900),
+    "a long chain of elif": "if x: pass\n" + "elif x: pass\n" * 900,
+    "an alias that doubles": "A0 = int\n"
+    + "".join(f"A{i + 1} = tuple[A{i}, A{i}]\n" for i in range(60))
+    + "@register\ndef f(x: A60): ...",
+    "classes that double": "class C0: ...\n"
+    + "".join(f"class C{i + 1}(C{i}, C{i}): ...\n" for i in range(60))
+    + "@register\ndef f(x: C60): ...\nclass H(ArtifactTask, C60): ...",
+    "records that double": "class R0(TypedDict):\n    a: int\n"
+    + "".join(
+        f"class R{i + 1}(TypedDict):\n    a: R{i}\n    b: 'R{i}'\n    c: 'R{i + 1}'\n"
+        for i in range(60)
+    )
+    + "@register\ndef f(x: R60): ...",
+    "classes in a circle": "class A(B): ...\nclass B(A): ...\nclass H(ArtifactTask, A): ...\n"
+    "@register\ndef f(x: A, y: list[B]): ...",
+    "a deep annotation": "@register\ndef f(x: " + "list[" * 150 + "int" + "]" * 150 + "): ...",
+}
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("what", HOSTILE)
+def test_hostile_source_takes_neither_long_nor_much(what: str, write_plugin: WritePlugin) -> None:
+    header = "from findspot.plugins import ArtifactTask, register\nfrom typing import TypedDict\n"
+    found = analyse(write_plugin("p", {"a.py": header + HOSTILE[what]}))
+    written = canonical_json([task_to_json(task) for task in found.tasks.values()])
+    assert len(written) < 100_000

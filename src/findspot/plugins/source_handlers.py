@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from typing import Any
 
-from findspot.core.canonical import is_plain
+from findspot.core.canonical import canonical_json, is_plain
 from findspot.core.errors import Problem
 from findspot.core.types import UNKNOWN, Type
 from findspot.graph.spec import HandlerSpec
@@ -88,22 +89,27 @@ def _external(task: OwnClass, base: ast.expr) -> str | None:
     return meaning.name if isinstance(meaning, External) else None
 
 
-def _is_artifact_task(own: OwnClass, depth: int = 16) -> bool:
-    if any(_external(own, base) in _BASES for base in own.node.bases):
-        return True
-    return depth > 0 and any(_is_artifact_task(base, depth - 1) for base in _own_bases(own))
+def _ancestry(own: OwnClass) -> Iterator[OwnClass]:
+    """A class and those of the plugin above it, each once: bases from the left, depth first."""
+    waiting, seen = [own], set()
+    while waiting:
+        current = waiting.pop()
+        if current.name not in seen:
+            seen.add(current.name)
+            yield current
+            waiting.extend(_own_bases(current)[::-1])
 
 
-def _method(task: OwnClass, name: str, depth: int = 16) -> tuple[OwnClass, _Method] | None:
-    """A method and the class that defines it, looked for as Python does (bases from the left)."""
-    for statement in task.node.body:
-        if isinstance(statement, _Method) and statement.name == name:
-            return task, statement
-    if depth:
-        for base in _own_bases(task):
-            found = _method(base, name, depth - 1)
-            if found is not None:
-                return found
+def _is_artifact_task(own: OwnClass) -> bool:
+    return any(_external(c, base) in _BASES for c in _ancestry(own) for base in c.node.bases)
+
+
+def _method(task: OwnClass, name: str) -> tuple[OwnClass, _Method] | None:
+    """A method and the class that defines it."""
+    for own in _ancestry(task):
+        for statement in own.node.body:
+            if isinstance(statement, _Method) and statement.name == name:
+                return own, statement
     return None
 
 
@@ -223,7 +229,13 @@ def _schema(validation: _Method) -> Any:
     if schema is None:
         return None
     plain = _without_tuples(schema)
-    return plain if isinstance(plain, dict) and is_plain(plain) else ...
+    if not isinstance(plain, dict) or not is_plain(plain):
+        return ...
+    try:
+        canonical_json(plain)
+    except UnicodeEncodeError:  # half a character, which no file can hold
+        return ...
+    return plain
 
 
 def _without_tuples(value: Any) -> Any:

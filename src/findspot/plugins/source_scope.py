@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from findspot.core.types import Type
+
 _BUILTINS = frozenset(vars(builtins))
 _DEPTH = 32
 """Aliases and re-exports are followed this far, so that a circle ends."""
@@ -99,6 +101,10 @@ class PluginScope:
     name: str
     modules: dict[str, ModuleScope] = field(default_factory=dict)
     top: frozenset[str] = frozenset()
+    types: dict[object, Type | None] = field(default_factory=dict)
+    """Types of classes and aliases that are known already; None while one is worked out."""
+    typed_dicts: dict[str, tuple[dict[str, Type], bool] | None] = field(default_factory=dict)
+    """By a class's full name: its fields and whether all are required; None where it is none."""
 
     @classmethod
     def of(cls, name: str, trees: Mapping[str, ast.Module]) -> PluginScope:
@@ -164,14 +170,18 @@ def dotted_name(node: ast.expr) -> str | None:
 
 
 def top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements that run at import, also those under ``if``, ``try`` and ``with``."""
-    for statement in body:
+    """The statements that run at import, in order, also those under ``if``, ``try``, ``with``."""
+    waiting = body[::-1]  # not by recursion: a chain of elif is as deep as it is long
+    while waiting:
+        statement = waiting.pop()
         yield statement
-        for name in ("body", "orelse", "finalbody"):
-            if isinstance(statement, ast.If | ast.Try | ast.TryStar | ast.With):
-                yield from top_level(getattr(statement, name, []))
-        for handler in getattr(statement, "handlers", []):
-            yield from top_level(handler.body)
+        if isinstance(statement, ast.If | ast.Try | ast.TryStar | ast.With):
+            inner = list(statement.body)
+            for handler in getattr(statement, "handlers", []):
+                inner.extend(handler.body)
+            inner.extend(getattr(statement, "orelse", []))
+            inner.extend(getattr(statement, "finalbody", []))
+            waiting.extend(inner[::-1])
 
 
 def _read_names(scope: ModuleScope) -> None:

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from findspot.core.errors import Problem
+from findspot.core.errors import InvalidName, Problem
+from findspot.core.names import check_name
 from findspot.core.types import UNKNOWN
 from findspot.graph.spec import DEFAULT_OUTPUT, InputSpec, OutputSpec, TaskSpec
 from findspot.plugins.source_scope import ModuleScope, PluginScope, module_name, top_level
@@ -117,22 +118,21 @@ def importable(scope: ModuleScope) -> bool:
 def _registered(scope: ModuleScope) -> Iterator[_Found]:
     top = {id(statement) for statement in top_level(scope.tree.body)}
 
-    def walk(node: ast.AST, prefix: str) -> Iterator[_Found]:
-        for child in ast.iter_child_nodes(node):
-            inner = prefix
-            if isinstance(child, Function):
-                for decorator in child.decorator_list:
-                    target = decorator.func if isinstance(decorator, ast.Call) else decorator
-                    if full_name(target, scope) in _DECORATORS | _FOREIGN:
-                        qualname = f"{prefix}{child.name}"
-                        yield _Found(scope, child, decorator, qualname, id(child) not in top)
-                        break
-                inner = f"{prefix}{child.name}.<locals>."
-            elif isinstance(child, ast.ClassDef):
-                inner = f"{prefix}{child.name}."
-            yield from walk(child, inner)
-
-    yield from walk(scope.tree, "")
+    waiting: list[tuple[ast.AST, str]] = [(scope.tree, "")]
+    while waiting:  # not by recursion: source may be nested as deep as its parser allows
+        node, prefix = waiting.pop()
+        inner = prefix
+        if isinstance(node, Function):
+            for decorator in node.decorator_list:
+                target = decorator.func if isinstance(decorator, ast.Call) else decorator
+                if full_name(target, scope) in _DECORATORS | _FOREIGN:
+                    qualname = f"{prefix}{node.name}"
+                    yield _Found(scope, node, decorator, qualname, id(node) not in top)
+                    break
+            inner = f"{prefix}{node.name}.<locals>."
+        elif isinstance(node, ast.ClassDef):
+            inner = f"{prefix}{node.name}."
+        waiting.extend((child, inner) for child in [*ast.iter_child_nodes(node)][::-1])
 
 
 def _task(found: _Found, problems: list[Problem]) -> TaskSpec | None:
@@ -187,6 +187,11 @@ def _task(found: _Found, problems: list[Problem]) -> TaskSpec | None:
     names = [o.name for o in outputs]
     if len(set(names)) < len(names):
         problem(f"Two outputs of the task {name!r} have one name: {', '.join(names)}.")
+    for role, given in [("task name", name), *(("output name", n) for n in names)]:
+        try:
+            check_name(given, role)
+        except InvalidName as error:
+            problem(error.what, hint=error.how or "")
     if len(problems) > before:
         return None
     return TaskSpec(
@@ -274,8 +279,15 @@ def _literal(node: ast.expr, what: str) -> object:
     try:
         value: object = ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        raise ValueError(f"{what} is an expression, {ast.unparse(node)[:80]}") from None
+        raise ValueError(f"{what} is an expression{_shown(node)}") from None
     return value
+
+
+def _shown(node: ast.expr) -> str:
+    try:
+        return f", {ast.unparse(node)[:80]}"
+    except RecursionError:
+        return ""
 
 
 def _declared_outputs(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from findspot.core.types import (
     BOOLEAN,
@@ -24,12 +24,15 @@ from findspot.core.types import (
     Simple,
     TupleOf,
     Type,
+    Union,
 )
 from findspot.graph.annotations import generic_type, named_type, union_of
 from findspot.graph.classes import public_name
 from findspot.plugins.source_scope import Alias, External, ModuleScope, OwnClass, dotted_name
 
-_NESTING = 32
+_NESTING = 100
+_SIZE = 1000
+"""A type with more parts than this is unknown; otherwise few lines could double it without end."""
 _TUPLES = frozenset({"builtins.tuple", "typing.Tuple"})
 _TYPED_DICT = "typing.TypedDict"
 
@@ -112,7 +115,11 @@ def class_type(own: OwnClass, *, depth: int = _NESTING) -> Type:
     It has no Python class to check values against, since the class's module is another one in each
     snapshot of the plugin. Classes derived from int, float, str, list or dict count as these.
     """
-    if depth == 0:
+    return _once(own.scope, own.name, lambda: _class_type(own, depth))
+
+
+def _class_type(own: OwnClass, depth: int) -> Type:
+    if depth <= 0:
         return UNKNOWN
     fields = _typed_dict(own, depth - 1)
     if fields is not None:
@@ -157,6 +164,30 @@ def full_name(node: ast.expr, scope: ModuleScope) -> str | None:
     return public_name(meaning.name)
 
 
+def _once(scope: ModuleScope, key: object, find: Callable[[], Type]) -> Type:
+    """A class's or alias's type, worked out once; `UNKNOWN` inside itself, and where it grew."""
+    types = scope.plugin.types
+    if key not in types:
+        types[key] = None
+        found = find()
+        types[key] = found if _size(found) <= _SIZE else UNKNOWN
+    return types[key] or UNKNOWN
+
+
+def _size(type: Type) -> int:
+    match type:
+        case Simple(parents=parts) | TupleOf(items=parts) | Union(members=parts):
+            return 1 + sum(map(_size, parts))
+        case ListOf(item):
+            return 1 + _size(item)
+        case MappingOf(key, value):
+            return 1 + _size(key) + _size(value)
+        case Record(properties):
+            return 1 + sum(map(_size, properties.values()))
+        case _:
+            return 1
+
+
 def _expression(text: str) -> ast.expr | None:
     try:
         return ast.parse(text.strip(), mode="eval").body
@@ -183,9 +214,9 @@ def _named(node: ast.expr, scope: ModuleScope, depth: int) -> Type:
         case OwnClass():
             return class_type(meaning, depth=depth)
         case Alias(scope=home, value=ast.Call() as call):
-            return _called(call, home, depth)
+            return _once(home, call, lambda: _called(call, home, depth))
         case Alias(scope=home, value=value):
-            return resolve_type(value, home, depth=depth)
+            return _once(home, value, lambda: resolve_type(value, home, depth=depth))
         case _:
             name = full_name(node, scope)
             return UNKNOWN if name is None else _external(name)
@@ -241,6 +272,14 @@ def _called(call: ast.Call, scope: ModuleScope, depth: int) -> Type:
 
 def _typed_dict(own: OwnClass, depth: int) -> tuple[dict[str, Type], bool] | None:
     """The fields of a `TypedDict`, and whether all are required; None for another class."""
+    known = own.scope.plugin.typed_dicts
+    if own.name not in known:
+        known[own.name] = None  # for a class that is its own ancestor
+        known[own.name] = _read_typed_dict(own, depth)
+    return known[own.name]
+
+
+def _read_typed_dict(own: OwnClass, depth: int) -> tuple[dict[str, Type], bool] | None:
     if depth <= 0:
         return None
     found: dict[str, Type] = {}
