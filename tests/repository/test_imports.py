@@ -40,12 +40,19 @@ def asked_for(*, tests: bool) -> frozenset[str]:
 
 
 def imports(file: Path) -> Iterator[tuple[str, int]]:
-    """The top-level packages that a file imports, with the line of each."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    """The top-level packages that a file imports, with the line of each; modules that a test writes
+    itself are left out."""
+    text = file.read_text(encoding="utf-8")
+    for node in ast.walk(ast.parse(text)):
+        names: list[str] = []
         if isinstance(node, ast.Import):
-            yield from ((alias.name.split(".")[0], node.lineno) for alias in node.names)
+            names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            yield node.module.split(".")[0], node.lineno
+            names = [node.module]
+        for name in names:
+            top = name.split(".")[0]
+            if f'"{top}.py"' not in text:
+                yield top, node.lineno
 
 
 @pytest.mark.parametrize("folder", ["src", "tests", "benchmarks"])
