@@ -377,6 +377,20 @@ def test_what_has_no_state_of_interest_counts_by_name(value: object) -> None:
     assert fingerprint(names["main"]).unfingerprintable == ()
 
 
+class Absent:
+    """A proxy of something that is not there: whatever is asked of it fails."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError("not there")
+
+
+def test_an_object_that_answers_nothing_is_named() -> None:
+    names = from_text("def main(x): return VALUE")
+    names["VALUE"] = Absent()
+    (said,) = fingerprint(names["main"]).unfingerprintable
+    assert said.startswith("__main__:VALUE (")
+
+
 def test_values_that_hold_themselves_come_to_an_end() -> None:
     first = from_text("K = [1]\nK.append(K)\ndef main(x): return K")["main"]
     second = from_text("K = [2]\nK.append(K)\ndef main(x): return K")["main"]

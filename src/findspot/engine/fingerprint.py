@@ -22,7 +22,7 @@ from typing import Any
 from findspot.core.canonical import Json, canonical_json
 from findspot.core.digests import Digest, hash_bytes
 from findspot.engine.code_text import Import, reads, text_of
-from findspot.engine.fingerprint_values import ValueTokens, class_members, class_name
+from findspot.engine.fingerprint_values import ValueTokens, class_members, class_name, vars_of
 from findspot.engine.project_code import (
     is_project_class,
     is_project_function,
@@ -262,9 +262,10 @@ class _Walk:
         return self._named_value(value, f"{module}:{name}")
 
     def _named_value(self, value: Any, key: str) -> Json:
-        if isinstance(value, FunctionType | type | ModuleType):
+        # By its real type: asking a proxy for its class may do anything.
+        if issubclass(type(value), FunctionType | type | ModuleType):
             return self.code_token(value)
-        if callable(value) and hasattr(value, "__wrapped__"):
+        if "__wrapped__" in vars_of(value):
             return self._token(value, key)
         for known, known_value in self.constants.setdefault(key, []):
             if known_value is value:

@@ -248,8 +248,11 @@ class ValueTokens:
 
 def vars_of(value: Any) -> Mapping[str, Any]:
     """An object's own attributes; none where it has no place for them."""
-    found: Mapping[str, Any] = getattr(value, "__dict__", None) or {}
-    return found
+    try:
+        found = getattr(value, "__dict__", None)
+    except Exception:  # a proxy of what is not there
+        return {}
+    return found if isinstance(found, Mapping) else {}
 
 
 class _Impossible(Exception):

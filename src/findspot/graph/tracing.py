@@ -47,7 +47,8 @@ from findspot.graph.spec import (
     TaskGraph,
     TaskSpec,
 )
-from findspot.graph.tasks import ACTIVE, NAME, StepOptions, Task, annotated_name, is_context
+from findspot.graph.task_specs import NAME, annotated_name, is_context
+from findspot.graph.tasks import ACTIVE, StepOptions, Task
 
 __all__ = [
     "InvalidPipeline",
