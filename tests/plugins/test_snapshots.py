@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,12 +13,18 @@ import pytest
 
 from findspot.catalog import open_catalog
 from findspot.catalog.protocol import Catalog
+from findspot.core.digests import hash_bytes
 from findspot.core.errors import CheckFailed, FindspotError, FormatTooNew, InvalidName
-from findspot.plugins.analysis import analyse
+from findspot.core.ids import new_uid
+from findspot.core.records import Snapshot, now
+from findspot.core.types import NULL, Simple, Union
+from findspot.graph.spec import HandlerSpec, InputSpec, OutputSpec, TaskSpec
+from findspot.plugins.analysis import Analysis, analyse
 from findspot.plugins.loading import load_plugin
 from findspot.plugins.snapshots import read_analysis, snapshot
 from findspot.store.protocol import BlobStore
 
+GOLDEN = Path(__file__).parent / "golden"
 WritePlugin = Callable[[str, Mapping[str, str]], Path]
 FILES = {
     "a.py": """\
@@ -183,3 +190,54 @@ def test_a_record_that_cannot_be_read_is_named(
     for damage in damages:
         with pytest.raises(FindspotError, match="damaged"):
             read_analysis(replace(made, body={**made.body, **damage}))
+
+
+def test_what_format_1_wrote_is_still_read() -> None:
+    """Never change the golden file; a new format gets one of its own."""
+    body = json.loads((GOLDEN / "analysis-1.json").read_text(encoding="utf-8"))
+    recorded = Snapshot(
+        id=new_uid(),
+        resource="plugin",
+        project="iris",
+        name="p",
+        number=1,
+        digest=hash_bytes(b""),
+        body=body,
+        created=now(),
+    )
+    array = Simple("numpy.ndarray", (), "numpy.ndarray")
+    model = Simple("p.a.Model")
+    assert read_analysis(recorded) == Analysis(
+        "p",
+        ("a.py", "large.txt"),
+        {
+            "split": TaskSpec(
+                name="split",
+                source="plugin:p/a.py:split",
+                inputs=(
+                    InputSpec("x", array),
+                    InputSpec("start", Union((model, NULL)), required=False),
+                ),
+                outputs=(OutputSpec("low", array), OutputSpec("high", model)),
+                unpack=True,
+                location="p/a.py:8",
+            )
+        },
+        {
+            "ArrayTask": HandlerSpec(
+                name="ArrayTask",
+                source="plugin:p/a.py:ArrayTask",
+                type=array,
+                schema={"level": {"type": "integer"}},
+                location="p/a.py:11",
+            )
+        },
+        {"p.a.Model": model},
+    )
+
+
+def test_what_is_written_now_is_the_golden_format(
+    write_plugin: WritePlugin, store: BlobStore, catalog: Catalog
+) -> None:
+    made, _ = snapshot(write_plugin("p", FILES), store=store, catalog=catalog, project="iris")
+    assert made.body == json.loads((GOLDEN / "analysis-1.json").read_text(encoding="utf-8"))
