@@ -83,6 +83,14 @@ def test_a_folder_keeps_all_that_is_in_it(source: Path) -> None:
     assert (loaded / "empty/inner").is_dir()
 
 
+def test_a_folder_that_was_loaded_can_be_saved_again(source: Path) -> None:
+    (source / "empty").mkdir()
+    (source / "a").write_text("a")
+    again = round_trip(round_trip(source))
+    assert (again / "empty").is_dir()
+    assert (again / "a").read_text() == "a"
+
+
 def test_an_empty_folder_comes_back_empty(source: Path) -> None:
     loaded = round_trip(source)
     assert loaded.is_dir()

@@ -13,7 +13,7 @@ from findspot.core.records import Preview
 from findspot.handlers.errors import BadFiles
 from findspot.handlers.folders import write_parts
 from findspot.handlers.handler import Handler, text_preview
-from findspot.handlers.protocol import LoadFolder, SaveFolder
+from findspot.handlers.protocol import BinarySink, LoadFolder, SaveFolder
 
 MAPPED_FROM = 1 << 20
 """Files of this size (bytes) and more are memory-mapped when they are loaded."""
@@ -32,12 +32,15 @@ def write_array(folder: SaveFolder, name: str, array: np.ndarray[Any, Any]) -> N
     about = npy.header_data_from_array_1_0(array)
     try:
         npy.write_array_header_1_0(header, about)
-    except ValueError:  # a structured dtype with a description of more than 64 KiB
-        header = io.BytesIO()
-        npy.write_array_header_2_0(header, about)
+    except (
+        ValueError
+    ):  # a structured dtype of long or not Latin names: a newer npy, written by NumPy
+        with folder.open(name) as sink:
+            npy.write_array(_Writer(sink), array, version=(3, 0), allow_pickle=False)
+        return
     if array.nbytes <= _ONE_WRITE:
-        data = array.tobytes("F" if about["fortran_order"] else "C")
-        folder.write(name, header.getvalue() + data)
+        # Not `tobytes`, which leaves what it finds in memory between the fields of a structure.
+        folder.write(name, b"".join([header.getvalue(), *_blocks(array)]))
         return
     if array.flags.forc:
         write_parts(folder, name, [header.getvalue(), *_blocks(array)])
@@ -46,6 +49,16 @@ def write_array(folder: SaveFolder, name: str, array: np.ndarray[Any, Any]) -> N
         sink.write(header.getvalue())
         for block in _blocks(array):
             sink.write(block)
+
+
+class _Writer:
+    """A sink as NumPy's writer wants it."""
+
+    def __init__(self, sink: BinarySink) -> None:
+        self._sink = sink
+
+    def write(self, data: bytes, /) -> Any:
+        return self._sink.write(data)
 
 
 def _blocks(array: np.ndarray[Any, Any]) -> Iterator[memoryview]:

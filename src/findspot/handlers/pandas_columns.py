@@ -43,8 +43,6 @@ def plan_of(values: Any) -> Mapping[str, Any] | None:
         return {} if text and len(values) else None
     if isinstance(dtype, pd.DatetimeTZDtype):
         return {"dtype": str(dtype)} if dtype.unit == "s" else {}
-    if isinstance(dtype, pd.StringDtype):
-        return {"dtype": "str"} if str(dtype) == "str" else {}
     return None if isinstance(dtype, pd.SparseDtype) else {}
 
 

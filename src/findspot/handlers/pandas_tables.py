@@ -87,7 +87,7 @@ class DataFrameHandler(Handler):
         given = frame.index
         index = _index_plan(given)
         if index is None:
-            beside["index"] = frame.index
+            beside["index"] = _kept_index(frame.index)
             frame.index = pd.RangeIndex(len(frame))
         elif index:
             beside["index plan"] = index
@@ -98,7 +98,7 @@ class DataFrameHandler(Handler):
             beside["aside names"] = [str(frame.columns[i]) for i in aside]
             if len(aside) == frame.shape[1] and "index" not in beside:
                 # A table without columns has no rows either.
-                beside["index"] = given
+                beside["index"] = _kept_index(given)
         kept = {str(frame.columns[i]): plan for i, plan in plans.items() if plan and i not in aside}
         if kept:
             beside["plans"] = kept
@@ -112,7 +112,7 @@ class DataFrameHandler(Handler):
         beside = self._beside(folder)
         frame = table.to_pandas()
         if not frame.shape[1] and "index" in beside:
-            frame = pd.DataFrame(index=beside["index"], columns=frame.columns)
+            frame = pd.DataFrame(index=_made_index(beside["index"]), columns=frame.columns)
         try:
             for name, plan in beside.get("plans", {}).items():
                 frame[name] = restore(frame[name], plan)
@@ -131,7 +131,7 @@ class DataFrameHandler(Handler):
 
     def _restore_frame(self, frame: Any, beside: Mapping[str, Any]) -> None:
         if "index" in beside:
-            frame.index = beside["index"]
+            frame.index = _made_index(beside["index"])
         elif "index plan" in beside:
             frame.index = _restore_index(frame.index, beside["index plan"])
         if "labels" in beside:
@@ -205,7 +205,7 @@ class IndexHandler(DataFrameHandler):
     kind = "dataset"
 
     def accepts(self, value: Any) -> bool:
-        return type(value).__module__.startswith("pandas.")
+        return type(value).__module__.partition(".")[0] == "pandas"
 
     def why_not(self, value: Any) -> str:
         return "it is a subclass of pandas' indexes"
@@ -216,9 +216,14 @@ class IndexHandler(DataFrameHandler):
             beside["range"] = [value.start, value.stop, value.step]
             frame = pd.DataFrame(index=pd.RangeIndex(0))
         else:
-            frame = pd.DataFrame(index=pd.RangeIndex(len(value)))
-            for level in range(value.nlevels):
-                frame[str(level)] = value.get_level_values(level).to_series(index=frame.index)
+            rows = pd.RangeIndex(len(value))
+            levels = [value.get_level_values(i) for i in range(value.nlevels)]
+            frame = pd.DataFrame(
+                {
+                    str(i): pd.Series(level, index=rows, dtype=level.dtype)
+                    for i, level in enumerate(levels)
+                }
+            )
             if getattr(value, "freqstr", None) and isinstance(
                 value, pd.DatetimeIndex | pd.TimedeltaIndex
             ):
@@ -231,7 +236,9 @@ class IndexHandler(DataFrameHandler):
         if "range" in beside:
             start, stop, step = beside["range"]
             return pd.RangeIndex(start, stop, step, name=beside["names"][0])
-        levels = [pd.Index(frame.iloc[:, i]) for i in range(frame.shape[1])]
+        columns = [frame.iloc[:, i] for i in range(frame.shape[1])]
+        # Given its dtype, as pandas would make texts of objects.
+        levels = [pd.Index(column, dtype=column.dtype) for column in columns]
         if beside["multi"]:
             return pd.MultiIndex.from_arrays(levels, names=beside["names"])
         index = levels[0].rename(beside["names"][0])
@@ -265,6 +272,8 @@ def _levels(index: Any) -> list[list[Any]]:
 
 def _are_plain_names(labels: Any) -> bool:
     """Whether Parquet's column names are the labels: different texts, of pandas' text dtype."""
+    if type(labels) is pd.RangeIndex:
+        return len(labels) == 0
     return (
         type(labels) is pd.Index
         and str(labels.dtype) == "str"
@@ -273,6 +282,20 @@ def _are_plain_names(labels: Any) -> bool:
         and not labels.hasnans
         and not any(name.startswith("__index_level_") for name in labels)
     )
+
+
+def _kept_index(index: Any) -> Any:
+    """An index as it is kept in the structure: a range by its numbers, others by `IndexHandler`."""
+    if type(index) is not pd.RangeIndex:
+        return index
+    return {"range": [index.start, index.stop, index.step], "name": index.name}
+
+
+def _made_index(kept: Any) -> Any:
+    if isinstance(kept, pd.Index):
+        return kept
+    start, stop, step = kept["range"]
+    return pd.RangeIndex(start, stop, step, name=kept["name"])
 
 
 def _index_plan(index: Any) -> Mapping[str, Any] | None:

@@ -163,6 +163,8 @@ def _survey(root: Path) -> tuple[list[tuple[str, Path]], list[str], list[str]]:
     problems: list[str] = []
     for path in _walk(root, folders=True):
         name = path.relative_to(root).as_posix()
+        if name == _EMPTY:
+            continue  # a folder that was loaded from a version; the list is made anew
         try:
             check_file_path(name)
             name.encode()
