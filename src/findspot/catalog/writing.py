@@ -323,7 +323,13 @@ class BatchWriter:
             "process": None if update.process is None else to_json(update.process),
             "environment": update.environment,
         }
-        given = {name: value for name, value in changes.items() if value is not None}
+        given: dict[str, int | str | None] = {
+            name: value for name, value in changes.items() if value is not None
+        }
+        if update.status in ("running", "finished"):
+            given["failure"] = None
+        if update.status == "running":
+            given["ended"] = None
         if given:
             text = ",".join(f"{name}=?" for name in given)
             self._session.run(f"UPDATE jobs SET {text} WHERE id = ?", [*given.values(), update.id])

@@ -217,7 +217,8 @@ class JobRecord:
 class JobUpdate:
     """A change of a job, made only if its status is among `expected` (`Conflict` if not).
 
-    Fields that are None stay as they are.
+    Fields that are None stay as they are; but a job that runs has no end and no failure, and one
+    that finished has no failure.
     """
 
     id: str

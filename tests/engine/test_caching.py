@@ -1,0 +1,260 @@
+"""What is reused, what is run again, and why."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import sample_tasks
+from findspot import Job, Workspace, pipeline, task
+
+
+@task
+def parity(x: int) -> int:
+    _calls_of("parity")
+    return x % 2
+
+
+@task
+def describe(p: int) -> str:
+    _calls_of("describe")
+    return "odd" if p else "even"
+
+
+def _calls_of(name: str) -> None:
+    importlib.import_module("test_caching_calls").CALLS.append(name)
+
+
+@pytest.fixture(autouse=True)
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What ran, in order. It lives in a module of its own that tasks import when they run, so that
+    the list is no part of their code."""
+    import types
+
+    module: Any = types.ModuleType("test_caching_calls")
+    module.CALLS = []
+    monkeypatch.setitem(sys.modules, "test_caching_calls", module)
+    found: list[str] = module.CALLS
+    return found
+
+
+@pipeline
+def words(x: int = 1) -> Any:
+    return {"word": describe(parity(x))}
+
+
+def reused(job: Job) -> dict[str, bool]:
+    assert job.status == "finished", job.log
+    return {name: step.cached for name, step in job.steps.items()}
+
+
+def test_an_equal_run_is_reused_and_keeps_its_outputs(ws: Workspace, calls: list[str]) -> None:
+    first = words.run()
+    second = words.run()
+    assert reused(first) == {"parity": False, "describe": False}
+    assert reused(second) == {"parity": True, "describe": True}
+    assert calls == ["parity", "describe"]
+    assert second.outputs["word"] == first.outputs["word"]
+    assert second.steps["parity"].source_job == first.id
+
+
+def test_another_parameter_runs_again(ws: Workspace) -> None:
+    words.run(x=1)
+    assert reused(words.run(x=2)) == {"parity": False, "describe": False}
+
+
+def test_equal_bytes_cut_the_run_short(ws: Workspace, calls: list[str]) -> None:
+    words.run(x=1)
+    job = words.run(x=3)
+    assert reused(job) == {"parity": False, "describe": True}
+    assert job.outputs["word"].load() == "odd"
+    assert calls == ["parity", "describe", "parity"]
+
+
+def test_positional_and_keyword_arguments_are_one_call(ws: Workspace) -> None:
+    @pipeline
+    def by_place() -> Any:
+        return {"sum": sample_tasks.add(1, 2)}
+
+    @pipeline
+    def by_name() -> Any:
+        return {"sum": sample_tasks.add(y=2, x=1)}
+
+    by_place.run()
+    assert reused(by_name.run()) == {"add": True}
+
+
+def test_numbers_of_different_type_are_different_calls(ws: Workspace) -> None:
+    @task
+    def kind(x: Any) -> str:
+        return type(x).__name__
+
+    @pipeline
+    def kinds(x: Any = 1) -> Any:
+        return {"kind": kind(x)}
+
+    for value, expected in ((1, "int"), (1.0, "float"), (True, "bool"), ("1", "str")):
+        job = kinds.run(x=value)
+        assert job.outputs["kind"].load() == expected
+
+
+def test_cache_off_for_a_task_a_step_or_a_job(ws: Workspace) -> None:
+    @task(cache=False)
+    def never(x: int) -> int:
+        return x
+
+    @pipeline
+    def mixed(x: int = 1) -> Any:
+        add: Any = sample_tasks.add
+        return {"a": never(x), "b": add.options(cache=False)(x), "c": sample_tasks.add(x)}
+
+    mixed.run()
+    assert reused(mixed.run()) == {"never": False, "add": False, "add_2": True}
+    assert reused(mixed.run(cache=False)) == {"never": False, "add": False, "add_2": False}
+    assert reused(mixed.run()) == {"never": False, "add": False, "add_2": True}
+
+
+def test_the_output_of_a_job_with_cache_off_is_reused_later(ws: Workspace) -> None:
+    words.run(cache=False)
+    assert reused(words.run()) == {"parity": True, "describe": True}
+
+
+def test_a_deleted_version_is_a_miss(ws: Workspace) -> None:
+    job = words.run()
+    ws.delete_version(job.outputs["word"])
+    again = words.run()
+    assert reused(again) == {"parity": True, "describe": False}
+    assert again.outputs["word"].version == 2
+
+
+def test_a_missing_blob_is_a_miss_and_the_run_brings_it_back(ws: Workspace) -> None:
+    job = sample_tasks.diamond.run(samples=np.arange(2000.0))
+    lost = job.outputs["low"].files[0]
+    assert lost.inline is None
+    assert ws.store.delete(lost.digest)
+    again = sample_tasks.diamond.run(samples=np.arange(2000.0))
+    assert reused(again) == {"halves": True, "double": False, "double_2": True}
+    assert ws.store.missing([lost.digest]) == set()
+    np.testing.assert_array_equal(job.outputs["low"].load(), 2 * np.arange(1000.0))
+
+
+def test_a_renamed_output_is_a_version_of_its_own_with_the_same_bytes(ws: Workspace) -> None:
+    @pipeline
+    def other(x: int = 1) -> Any:
+        return {"renamed": describe(parity(x))}
+
+    first = words.run()
+    second = other.run()
+    assert reused(second) == {"parity": True, "describe": True}
+    made = second.outputs["renamed"]
+    assert (made.key, made.version, made.load()) == ("renamed", 1, "odd")
+    assert made.digest == first.outputs["word"].digest
+    assert made.uid != first.outputs["word"].uid
+    assert made.producer is not None
+    assert made.producer.job == second.id
+
+
+def test_another_project_gets_versions_of_its_own(ws: Workspace) -> None:
+    words.run()
+    job = words.run(project="second")
+    assert reused(job) == {"parity": True, "describe": True}
+    assert job.outputs["word"].project == "second"
+    assert ws.load_artifact("word", project="second") == "odd"
+
+
+def test_another_seed_is_another_call(ws: Workspace) -> None:
+    words.run(seed=1)
+    assert reused(words.run(seed=1)) == {"parity": True, "describe": True}
+    assert reused(words.run(seed=2)) == {"parity": False, "describe": False}
+    assert reused(words.run()) == {"parity": False, "describe": False}
+
+
+def test_a_failed_step_is_not_remembered(ws: Workspace) -> None:
+    for _ in range(2):
+        job = sample_tasks.broken.run()
+        assert job.steps["fail"].status == "failed"
+    assert job.steps["add"].cached
+
+
+def test_a_step_that_cannot_be_fingerprinted_runs_each_time_and_says_why(ws: Workspace) -> None:
+    handle = open(os.devnull)  # noqa: SIM115
+    try:
+
+        @task
+        def reads() -> str:
+            return handle.name
+
+        @pipeline
+        def odd() -> Any:
+            return {"name": reads()}
+
+        odd.run()
+        job = odd.run()
+    finally:
+        handle.close()
+    assert reused(job) == {"reads": False}
+    assert "no fingerprint" in job.log
+    assert "handle" in job.log
+
+
+class TestCodeOfFiles:
+    """Edits of a project's files between two processes."""
+
+    TASKS = """
+from findspot import pipeline, task
+from helping import factor
+
+@task
+def scale(x: int) -> int:
+    {comment}
+    return x * factor({argument})
+
+@pipeline
+def scaled(x: int = 2):
+    return {{"out": scale(x)}}
+"""
+    HELPING = """
+BASE = {base}
+
+def factor(n: int) -> int:
+    return BASE + n
+
+def unused():
+    return {unused}
+"""
+
+    def run(self, folder: Path, **parts: Any) -> bool:
+        chosen = {"comment": "pass", "argument": 1, "base": 10, "unused": 0, **parts}
+        (folder / "scaling.py").write_text(self.TASKS.format(**chosen))
+        (folder / "helping.py").write_text(self.HELPING.format(**chosen))
+        script = (
+            "from scaling import scaled; job = scaled.run();"
+            "assert job.status == 'finished', job.log;"
+            "print(job.steps['scale'].cached)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=folder,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "FINDSPOT_WORKSPACE": str(folder)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.strip() == "True"
+
+    @pytest.mark.slow
+    def test_only_edits_that_can_matter_run_it_again(self, tmp_path: Path) -> None:
+        assert not self.run(tmp_path)
+        assert self.run(tmp_path)
+        assert self.run(tmp_path, comment="# a comment changes nothing\n    pass")
+        assert self.run(tmp_path, unused=1)
+        assert not self.run(tmp_path, argument=2)
+        assert not self.run(tmp_path, base=11)
+        assert self.run(tmp_path)
