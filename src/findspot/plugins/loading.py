@@ -11,7 +11,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from findspot.handlers.protocol import ArtifactHandler
 
 PREFIX = "plugin:"
+
+# A handler is asked for whenever a version is loaded; the source is the same each time.
+_ANALYSES = 64
+_analyses: dict[Digest, Analysis] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +109,16 @@ class LoadedPlugin:
     def name(self) -> str:
         return self.source.name
 
-    @cached_property
+    @property
     def analysis(self) -> Analysis:
         """What its source says that it offers, read again from its files."""
-        return analyse_files(PluginFiles(self.name, self._package.contents))
+        found = _analyses.get(self.source.digest)
+        if found is None:
+            if len(_analyses) >= _ANALYSES:
+                _analyses.clear()
+            found = analyse_files(PluginFiles(self.name, self._package.contents))
+            _analyses[self.source.digest] = found
+        return found
 
     def function(self, source: str) -> Callable[..., Any]:
         """The function of a task by its source, ``plugin:<plugin>/<file>:<qualname>``.
