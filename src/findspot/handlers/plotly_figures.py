@@ -12,6 +12,7 @@ from findspot.core.records import Preview
 from findspot.handlers.errors import BadFiles
 from findspot.handlers.handler import Handler, text_preview
 from findspot.handlers.protocol import LoadFolder, SaveFolder
+from findspot.handlers.values import decode_json
 
 _FILE = "figure.plotly.json"
 
@@ -27,6 +28,9 @@ class FigureHandler(Handler):
         folder.write(_FILE, value.to_json(engine="json").encode())
 
     def load(self, folder: LoadFolder, /, **args: Any) -> Any:
+        document = decode_json(folder.read(_FILE), where=_FILE)
+        if not isinstance(document, dict) or not isinstance(document.get("data"), list):
+            raise BadFiles("it is no Plotly figure: it has no list `data`", where=_FILE)
         try:
             return plotly.io.from_json(folder.read(_FILE).decode())
         except (ValueError, TypeError, KeyError, AttributeError) as error:

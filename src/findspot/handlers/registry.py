@@ -86,7 +86,7 @@ class HandlerRegistry:
             self._fallback = self._builtin(FALLBACK)
             self._names[FALLBACK.name] = self._fallback
 
-    def register(self, handler: type[Any] | ArtifactHandler) -> ArtifactHandler:
+    def register(self, handler: type[Any] | ArtifactHandler | Handler) -> ArtifactHandler:
         """Add a handler: a class (derived from `Handler` or not), or an instance; returns the
         instance that will be used.
 
@@ -244,7 +244,7 @@ class HandlerRegistry:
             handler.registry = self
         return handler
 
-    def _adapt(self, handler: type[Any] | ArtifactHandler) -> ArtifactHandler:
+    def _adapt(self, handler: type[Any] | ArtifactHandler | Handler) -> ArtifactHandler:
         cls = handler if isinstance(handler, type) else type(handler)
         full = f"{cls.__module__}.{cls.__qualname__}"
         mistakes = _mistakes(cls if isinstance(handler, type) else handler)

@@ -10,13 +10,14 @@ from tempfile import mkdtemp
 from typing import Any
 
 from findspot.handlers.folders import PlainLoadFolder, PlainSaveFolder
+from findspot.handlers.handler import Handler
 from findspot.handlers.protocol import ArtifactHandler
 from findspot.handlers.registry import HandlerRegistry, default_registry
 
 
 def round_trip(
     value: Any,
-    handler: type[Any] | ArtifactHandler | str | None = None,
+    handler: type[Any] | ArtifactHandler | Handler | str | None = None,
     *,
     folder: Path | None = None,
     registry: HandlerRegistry | None = None,
