@@ -146,7 +146,7 @@ LITERALS: list[tuple[Any, Type]] = [
     ({True: 1}, ANY),
     (Ref("x"), UNKNOWN),
     (Opaque(object(), ARRAY), ARRAY),
-    (b"x", Simple("builtins.bytes", python="builtins.bytes")),
+    (b"x", Simple("bytes", python="builtins.bytes")),
 ]
 
 

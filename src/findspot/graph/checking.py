@@ -26,7 +26,7 @@ from findspot.graph.spec import (
     TaskGraph,
     TaskSpec,
 )
-from findspot.graph.suggestions import suggestion
+from findspot.graph.suggestions import Suggester
 
 
 def check(graph: TaskGraph, *, hierarchy: ClassHierarchy | None = None) -> list[Problem]:
@@ -95,6 +95,8 @@ class _Checker:
         self.graph = graph
         self.hierarchy = hierarchy
         self.problems: list[Problem] = []
+        self.near = Suggester()
+        self.referable = (*graph.steps, *graph.artifact_inputs, *graph.parameters)
 
     def run(self) -> list[Problem]:
         self._names()
@@ -180,7 +182,7 @@ class _Checker:
             self.problem(
                 child(path, "task"),
                 f"There is no task {step.task!r}.",
-                hint=suggestion(step.task, self.graph.tasks, role="tasks")
+                hint=self.near(step.task, self.graph.tasks, role="tasks")
                 or "Look at the plugins of the document.",
             )
             for place, value in _arguments(step, path):
@@ -205,7 +207,7 @@ class _Checker:
             f"{name!r} is {role}; only steps can be waited for."
             if role
             else f"There is no step {name!r} to wait for.",
-            hint="" if role else suggestion(name, self.graph.steps, role="steps"),
+            hint="" if role else self.near(name, self.graph.steps, role="steps"),
         )
 
     def _bind(self, step: Step, task: TaskSpec, path: str) -> None:
@@ -279,7 +281,7 @@ class _Checker:
             hint = "This argument can be given by position only."
         else:
             options = [i.name for i in task.inputs if not (i.injected or i.positional_only)]
-            hint = suggestion(name, options)
+            hint = self.near(name, options)
         self.problem(
             place,
             f"The task {task.name!r} has no argument {name!r}.",
@@ -327,8 +329,7 @@ class _Checker:
                 )
                 return UNKNOWN
             return parameter.type
-        names = [*graph.steps, *graph.artifact_inputs, *graph.parameters]
-        hint = suggestion(ref.name, names)
+        hint = self.near(ref.name, self.referable)
         self.problem(
             path,
             f"There is no step, parameter or artifact input {ref.name!r}.",
@@ -349,7 +350,7 @@ class _Checker:
                 path,
                 f"The {owner}{of_task} has no output {ref.output!r}.",
                 found=str(ref),
-                hint=suggestion(ref.output, [o.name for o in outputs], role="outputs"),
+                hint=self.near(ref.output, [o.name for o in outputs], role="outputs"),
             )
             return UNKNOWN
         if len(outputs) == 1:
@@ -382,7 +383,7 @@ class _Checker:
                 child(path, "kind"),
                 f"There is no kind of artifacts {output.kind!r}.",
                 expected=f"one of {', '.join(KINDS)}",
-                hint=suggestion(output.kind, KINDS),
+                hint=self.near(output.kind, KINDS),
             )
         task = child(path, "task")
         if output.handler is None:
@@ -398,7 +399,7 @@ class _Checker:
             self.problem(
                 child(task, "name"),
                 f"There is no handler {output.handler!r}.",
-                hint=suggestion(output.handler, self.graph.handlers, role="handlers"),
+                hint=self.near(output.handler, self.graph.handlers, role="handlers"),
             )
             return
         if not fits(found, handler.type, self.hierarchy):

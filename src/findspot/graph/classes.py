@@ -86,7 +86,7 @@ def public_name(dotted: str) -> str:
 def class_type(dotted: str) -> Simple:
     """The type of a Python class, given its full dotted name."""
     name = public_name(dotted)
-    return Simple(name, python=name)
+    return Simple(name.removeprefix("builtins."), python=name)
 
 
 def find_class(name: str, seen: Iterable[Simple] = ()) -> list[Simple]:

@@ -32,7 +32,6 @@ from findspot.core.types import (
 )
 from findspot.graph.classes import find_class, well_known_names
 from findspot.graph.paths import child
-from findspot.graph.suggestions import suggestion
 from findspot.graph.yaml_reading import Reading, describe
 from findspot.graph.yaml_source import Node
 
@@ -113,7 +112,7 @@ class TypeNames:
         elif isinstance(value, dict) and "is_a" in value:
             hint = "Declare it under a name in the section types."
         elif isinstance(value, dict):
-            near = [suggestion(str(key), _STRUCTURES) for key in value]
+            near = [self._reading.near(str(key), _STRUCTURES) for key in value]
             hint = next(filter(None, near), "")
         self._reading.problem(
             path, node.line, "This is no type.", expected=_SHAPES, found=describe(node), hint=hint
@@ -144,7 +143,7 @@ class TypeNames:
         options = dict.fromkeys(
             [*self._definitions, *BUILTINS, *self._seen_by_name, *well_known_names()]
         )
-        hint = suggestion(name, options)
+        hint = self._reading.near(name, options)
         if any(mark in name for mark in "[|"):
             hint = "Write it as YAML: {list: T}, {mapping: [string, T]}, {union: [T, U]}."
         self._reading.problem(
@@ -170,11 +169,12 @@ class TypeNames:
             return RESERVED[name]
         if name in self._definitions:
             return self._declared(name)
+        seen = self._seen_by_name.get(name)
+        if seen is not None:  # the source knows more of a class than a document says
+            return seen
         if name in self._classes:
             return self._class(name)
-        if name in _PYTHON_NAMES:
-            return _PYTHON_NAMES[name]
-        return self._seen_by_name.get(name) or self._found.get(name)
+        return _PYTHON_NAMES.get(name) or self._found.get(name)
 
     def _declared(self, name: str) -> Type:
         done = self._done.get(name)

@@ -58,7 +58,7 @@ class ImportedHierarchy(LoadedHierarchy):
 @lru_cache(maxsize=4096)
 def _import_class(dotted: str) -> type | None:
     parts = dotted.split(".")
-    if not all(part.isidentifier() for part in parts) or not _is_installed(parts[0]):
+    if not all(part.isidentifier() for part in parts) or not is_installed(parts[0]):
         return None
     found: object = None
     name = ""
@@ -77,7 +77,9 @@ def _import_class(dotted: str) -> type | None:
 
 
 @lru_cache(maxsize=1024)
-def _is_installed(package: str) -> bool:
+def is_installed(package: str) -> bool:
+    """Whether a top-level package is the standard library's or an installed distribution's; it is
+    looked for, not imported."""
     if package in sys.stdlib_module_names:
         return True
     try:

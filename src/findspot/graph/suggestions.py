@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
 _LISTED = 8
@@ -29,3 +29,21 @@ def suggestion(name: str, options: Iterable[str], *, role: str = "") -> str:
     if role and not known:
         return f"There are no {role}."
     return ""
+
+
+class Suggester:
+    """`suggestion` for a document that may have thousands of mistakes: after a second or so of
+    comparisons it makes none any more, so that a long list of mistakes does not take minutes.
+
+    Args:
+        comparisons: how many names are compared at most.
+    """
+
+    def __init__(self, comparisons: int = 50_000) -> None:
+        self._left = comparisons
+
+    def __call__(self, name: str, options: Collection[str], *, role: str = "") -> str:
+        if len(options) > self._left:
+            return ""
+        self._left -= len(options)
+        return suggestion(name, options, role=role)

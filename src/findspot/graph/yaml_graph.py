@@ -27,7 +27,6 @@ from findspot.graph.spec import (
     TaskGraph,
     TaskSpec,
 )
-from findspot.graph.suggestions import suggestion
 from findspot.graph.yaml_reading import Reading, describe
 from findspot.graph.yaml_source import MAX_CHARACTERS, Node, plain, read_yaml
 from findspot.graph.yaml_steps import StepReader
@@ -228,7 +227,7 @@ def _sections(root: Node, reading: Reading) -> dict[str, Node]:
         if key in SECTIONS:
             sections[str(key)] = node
             continue
-        hint = suggestion(str(key), SECTIONS)
+        hint = reading.near(str(key), SECTIONS)
         if not hint and "graph" not in entries:
             hint = "Steps stand under 'graph:'."
         reading.problem(

@@ -7,7 +7,7 @@ from typing import Any
 
 from findspot.core.errors import Problem
 from findspot.graph.paths import child
-from findspot.graph.suggestions import suggestion
+from findspot.graph.suggestions import Suggester
 from findspot.graph.yaml_source import Key, Node, plain
 
 
@@ -21,6 +21,7 @@ class Reading:
         self.file = file
         self.problems: list[Problem] = []
         self.locations: dict[str, str] = {}
+        self.near = Suggester()
 
     def at(self, path: str, line: int) -> None:
         """Note the line of a path."""
@@ -85,7 +86,7 @@ class Reading:
                     line,
                     f"{role} has no key {key!r}.",
                     expected=f"one of {', '.join(allowed)}",
-                    hint=suggestion(str(key), allowed),
+                    hint=self.near(str(key), allowed),
                 )
 
     def text(self, node: Node, path: str, role: str) -> str | None:

@@ -7,7 +7,6 @@ from typing import Any
 
 from findspot.graph.paths import child
 from findspot.graph.spec import ArtifactOutput, Opaque, Ref, Step, references
-from findspot.graph.suggestions import suggestion
 from findspot.graph.yaml_reading import Reading, describe
 from findspot.graph.yaml_source import Node, plain
 
@@ -126,13 +125,13 @@ class StepReader:
         hint = ""
         if len(tasks) == 1 and len(others) > 1:
             (wrong, *_) = [key for key in others if key not in self._tasks]
-            hint = suggestion(str(wrong), STEP_KEYS) or (
+            hint = self._reading.near(str(wrong), STEP_KEYS) or (
                 f"Keyword arguments stand below the task: {{{tasks[0]}: {{{wrong}: ...}}}}"
             )
         elif len(tasks) > 1:
             hint = "Make one step of each task."
         elif others:
-            hint = suggestion(str(others[0]), STEP_KEYS)
+            hint = self._reading.near(str(others[0]), STEP_KEYS)
         self._reading.problem(
             path,
             line,

@@ -10,7 +10,6 @@ from findspot.core.types import UNKNOWN
 from findspot.graph.declarations import TypeNames
 from findspot.graph.paths import child
 from findspot.graph.spec import DEFAULT_OUTPUT, InputSpec, OutputSpec, TaskSpec
-from findspot.graph.suggestions import suggestion
 from findspot.graph.yaml_reading import Reading, describe
 from findspot.graph.yaml_source import Node
 
@@ -158,7 +157,7 @@ def _function(
                 line,
                 f"The task {name!r} names no function.",
                 expected="plugin: name.file.function, or function: module:function",
-                hint=suggestion(name, known, role="tasks"),
+                hint=reading.near(name, known, role="tasks"),
             )
         return known.get(name)
     place = child(path, "plugin")
@@ -179,7 +178,7 @@ def _function(
             plugin.line,
             f"No plugin of this document has the function {text!r}.",
             expected="plugin.file.function of a registered function",
-            hint=suggestion(text, dotted, role="functions"),
+            hint=reading.near(text, dotted, role="functions"),
         )
     return None
 
@@ -319,7 +318,7 @@ def _merge(
                 line,
                 f"The function of the task {analysed.name!r} has no parameter {given.name!r}.",
                 found=f"the function at {analysed.location or analysed.source}",
-                hint=suggestion(given.name, signature, role="parameters"),
+                hint=reading.near(given.name, signature, role="parameters"),
             )
     names = {given.name for given in declared}
     for known in analysed.inputs:

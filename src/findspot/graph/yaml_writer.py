@@ -21,6 +21,7 @@ from findspot.core.types import (
     Union,
 )
 from findspot.graph.classes import find_class
+from findspot.graph.hierarchy import is_installed
 from findspot.graph.inference import infer
 from findspot.graph.paths import child
 from findspot.graph.spec import (
@@ -56,7 +57,10 @@ class NotWritable(FindspotError):
 
 def to_yaml(graph: TaskGraph, *, known: Mapping[str, TaskSpec] | None = None) -> str:
     """The YAML of a graph: `build_graph` of its `read_document` is equal to the graph, its source
-    and locations apart; tuples inside of arguments come back as lists.
+    and locations apart.
+
+    Tuples inside of arguments come back as lists. What a class of an installed library is derived
+    from is not written; who reads the text with the tasks at hand has it from them.
 
     Args:
         known: tasks that whoever reads the text knows by itself (from the plugins that it names);
@@ -152,7 +156,9 @@ class _Writer:
         known = self.classes.get(name)
         # Where a class stands as a distant parent, its own parents may have been cut off.
         if known is None:
-            if find_class(name) != [type_]:
+            found = find_class(name)
+            installed = type_.python == name and is_installed(name.partition(".")[0])
+            if found != [type_] and not (found and installed):
                 self.classes[name] = type_
         elif len(type_.parents) > len(known.parents):
             self.classes[name] = type_
@@ -170,7 +176,9 @@ class _Writer:
 
     def _class(self, type_: Simple) -> Any:
         if type_.python == type_.name:
-            return self._parents(type_) if type_.parents else None
+            # An installed class can be asked itself what it is below.
+            asked = is_installed(type_.name.partition(".")[0])
+            return self._parents(type_) if type_.parents and not asked else None
         entry: dict[str, Any] = {"class": type_.python}
         if type_.parents:
             entry["is_a"] = self._parents(type_)
