@@ -100,6 +100,14 @@ def test_a_job_changes_only_from_an_expected_state(catalog: Catalog) -> None:
     )
 
 
+def test_a_job_that_goes_on_has_no_failure(catalog: Catalog) -> None:
+    job = new_job("failed", ended=at(1), failure=Failure("E", "m"))
+    catalog.write(Batch(jobs=[job]))
+    catalog.write(Batch(updates=[JobUpdate(id=job.id, expected=("failed",), status="running")]))
+    found = catalog.job(job.id)
+    assert found == replace(job, status="running", ended=None, failure=None)
+
+
 def test_every_change_of_status_is_an_event(catalog: Catalog) -> None:
     job, other = new_job("queued"), new_job("running", project="p")
     catalog.write(Batch(jobs=[job]))

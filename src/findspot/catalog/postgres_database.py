@@ -26,6 +26,9 @@ Connection: TypeAlias = "psycopg.Connection[Row]"
 
 CONNECT_TIMEOUT = 10
 """Seconds to wait for a server, where the address does not say."""
+_PLANNING = b"SET enable_bitmapscan = off; SET enable_sort = off"
+"""Every listing reads along an index and stops after a page. A planner that has no statistics yet,
+or does not know how short the page is, would rather read and sort all."""
 MIGRATION_LOCK = 0x46_69_6E_64
 """Held while a schema is created or migrated ("Find" in ASCII)."""
 
@@ -168,6 +171,7 @@ class PostgresDatabase:
     def _connect(self) -> Connection:
         try:
             connection = psycopg.connect(_with_timeout(self._url), autocommit=True)
+            connection.execute(_PLANNING)
         except psycopg.Error as error:
             raise CatalogUnavailable(self.where, _line(error)) from error
         with self._lock:

@@ -82,6 +82,8 @@ def _rows(
     where = _Where()
     labels = dict(query.labels)
     created, id = "v.created", "v.id"
+    led = query.job is not None or query.digest is not None
+    by_keys = False
     # The table whose index leads: the narrowest there is. The others are asked for each row.
     if query.tag is not None:
         source, created, id = "tags t JOIN versions v ON v.id = t.version", "t.created", "t.version"
@@ -93,16 +95,16 @@ def _rows(
         created, id = "l.created", "l.version"
         name, value = labels.popitem()
         where.add("l.project = ? AND l.name = ? AND l.value = ?", query.project, name, value)
-    elif _by_keys(database, query, where):
+    elif by_keys := not led and _by_keys(database, query, where):
         source = "artifacts a CROSS JOIN versions v"
     else:
         source = "versions v"
         if query.project is not None:
-            # Computed values keep a database from choosing an index that is in order already, but
-            # leads past all records.
-            column = "(v.project || '')" if query.job or query.digest else "v.project"
-            where.add(f"{column} = ?", query.project)
+            where.add(f"{_hidden('v.project') if led else 'v.project'} = ?", query.project)
     first = "v.number" if listing == "numbers" else created
+    # A computed value keeps a database from an index that is in order already, but leads past all
+    # records where few are wanted.
+    order = f"({first} + 0)" if led or by_keys else first
     if start is not None:
         where.add(f"({first}, {id}) < (?, ?)", *start)
     if query.since is not None:
@@ -118,27 +120,32 @@ def _rows(
         )
     if query.key is not None and _is_exact(query.key):
         where.add("v.key = ?", query.key)
-    elif query.key is not None:
-        condition, param = database.glob("(v.key || '')", query.key)
+    elif query.key is not None and not by_keys:
+        condition, param = database.glob(_hidden("v.key"), query.key)
         where.add(condition, param)
     if query.kind is not None:
-        where.add("(v.kind || '') = ?" if query.job or query.digest else "v.kind = ?", query.kind)
+        where.add(f"{_hidden('v.kind') if led else 'v.kind'} = ?", query.kind)
     if query.job is not None:
         where.add("v.job = ?", query.job)
         if query.step is not None:
             where.add("v.step = ?", query.step)
     if query.digest is not None:
         where.add("v.digest = ?", query.digest)
-    if query.latest_only:
+    if query.latest_only and not by_keys:
         where.add(
             "v.number = (SELECT a.newest FROM artifacts a"
             " WHERE a.project = v.project AND a.key = v.key)"
         )
     return database.rows(
         f"SELECT {VERSION},{first},{id} FROM {source} {where}"
-        f" ORDER BY {first} DESC, {id} DESC LIMIT ?",
+        f" ORDER BY {order} DESC, {id} DESC LIMIT ?",
         [*where.params, limit + 1],
     )
+
+
+def _hidden(column: str) -> str:
+    """A column whose indexes are not used."""
+    return f"({column} || '')"
 
 
 def _is_exact(key: str | None) -> bool:
@@ -147,7 +154,7 @@ def _is_exact(key: str | None) -> bool:
 
 def _by_keys(database: Database, query: VersionQuery, where: _Where) -> bool:
     """Whether few versions belong to the keys that are asked for; the conditions for them then."""
-    if query.project is None or query.job or query.digest:
+    if query.project is None:
         return False
     if _is_exact(query.key) or (query.key is None and not query.latest_only):
         return False

@@ -312,7 +312,7 @@ class BatchWriter:
             raise NotFound("job", update.id)
         if row[0] not in update.expected:
             raise JobMoved(update.id, update.expected, row[0])
-        changes = {
+        changes: dict[str, int | str | None] = {
             "status": update.status,
             "started": None if update.started is None else micros(update.started),
             "ended": None if update.ended is None else micros(update.ended),
@@ -323,9 +323,8 @@ class BatchWriter:
             "process": None if update.process is None else to_json(update.process),
             "environment": update.environment,
         }
-        given: dict[str, int | str | None] = {
-            name: value for name, value in changes.items() if value is not None
-        }
+        given = {name: value for name, value in changes.items() if value is not None}
+        # A job that is resumed has neither failed nor ended any more.
         if update.status in ("running", "finished"):
             given["failure"] = None
         if update.status == "running":
