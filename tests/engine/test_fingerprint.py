@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import linecache
 import os
 import subprocess
@@ -17,8 +18,10 @@ import cloudpickle
 import numpy as np
 import pytest
 
+from findspot.core.digests import hash_bytes
 from findspot.engine.fingerprint import Fingerprint, fingerprint
 from findspot.engine.project_code import is_project_module, stable_module
+from findspot.plugins.importing import PluginPackage, install
 from project_sources import (
     MODULE,
     WAYS,
@@ -216,6 +219,36 @@ def test_snapshots_of_a_plugin_with_the_same_code_agree(tmp_path: Path) -> None:
     )
     assert first == second
     assert "findspot_plugins.scaling.tasks:helper" in first.parts
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "from scaling import helper",
+        "from rescaling.scaling import helper",
+        "from .scaling import *",
+    ],
+)
+def test_what_a_plugin_imports_from_itself_counts(tmp_path: Path, statement: str) -> None:
+    inside, above = (statement, "pass") if "*" not in statement else ("pass", statement)
+
+    def snapshot(number: int, result: int) -> Fingerprint:
+        contents = {
+            "tasks.py": f"{above}\ndef main(x):\n    {inside}\n    return helper(x)\n".encode(),
+            "scaling.py": f"def helper(x): return {result}\n".encode(),
+        }
+        root = tmp_path / str(number)
+        for name, data in contents.items():
+            root.mkdir(exist_ok=True)
+            (root / name).write_bytes(data)
+        digest = hash_bytes(b"".join([str(number).encode(), *contents.values()]))
+        package = install(PluginPackage.of("rescaling", digest, root, contents))
+        return fingerprint(importlib.import_module(package.module_of("tasks.py")).main)
+
+    first = snapshot(1, 1)
+    assert "findspot_plugins.rescaling.scaling:helper" in first.parts
+    assert snapshot(2, 1) == first
+    assert snapshot(3, 2).digest != first.digest
 
 
 @pytest.mark.parametrize(

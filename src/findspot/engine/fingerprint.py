@@ -291,6 +291,11 @@ class _Walk:
             name = importlib.util.resolve_name(relative, package) if statement.level else relative
         except ImportError:
             return ["import", relative]
+        importer = str(names.get("__name__", ""))
+        if not statement.level and importer.startswith("findspot_plugins."):
+            from findspot.plugins.importing import meant_module
+
+            name = meant_module(importer, name)
         if not _may_be_project(name):
             return ["import", name]
         try:
