@@ -312,7 +312,7 @@ class BatchWriter:
             raise NotFound("job", update.id)
         if row[0] not in update.expected:
             raise JobMoved(update.id, update.expected, row[0])
-        changes: dict[str, int | str | None] = {
+        changes = {
             "status": update.status,
             "started": None if update.started is None else micros(update.started),
             "ended": None if update.ended is None else micros(update.ended),
@@ -324,14 +324,16 @@ class BatchWriter:
             "environment": update.environment,
         }
         given = {name: value for name, value in changes.items() if value is not None}
+        sets = [f"{name}=?" for name in given]
         # A job that is resumed has neither failed nor ended any more.
-        if update.status in ("running", "finished"):
-            given["failure"] = None
-        if update.status == "running":
-            given["ended"] = None
-        if given:
-            text = ",".join(f"{name}=?" for name in given)
-            self._session.run(f"UPDATE jobs SET {text} WHERE id = ?", [*given.values(), update.id])
+        if update.status in ("running", "finished") and "failure" not in given:
+            sets.append("failure=NULL")
+        if update.status == "running" and "ended" not in given:
+            sets.append("ended=NULL")
+        if sets:
+            self._session.run(
+                f"UPDATE jobs SET {','.join(sets)} WHERE id = ?", [*given.values(), update.id]
+            )
         if update.status is not None and update.status != row[0]:
             self._events.append((update.id, None, update.status))
 
