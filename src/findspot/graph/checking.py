@@ -299,8 +299,13 @@ class _Checker:
             f"The argument {wanted.name!r} of the task {task.name!r} does not fit its type.",
             expected=f"{wanted.type}{where}",
             found=_shown(value, found),
-            hint=explain(found, wanted.type, self.hierarchy),
+            hint=self._why(found, wanted.type),
         )
+
+    def _why(self, found: Type, wanted: Type) -> str:
+        reason = explain(found, wanted, self.hierarchy)
+        # What was expected and found stands there already.
+        return "" if reason == f"{found} is not {wanted}." else reason
 
     # References
 
@@ -409,7 +414,7 @@ class _Checker:
                 f"The handler {handler.name!r} cannot save this.",
                 expected=f"{handler.type}{where}",
                 found=_shown(output.contents, found),
-                hint=explain(found, handler.type, self.hierarchy),
+                hint=self._why(found, handler.type),
             )
         for place, fault in argument_problems(output.args, handler, child(task, "args")):
             self.problem(
