@@ -117,9 +117,11 @@ class Workspace(ArtifactSpace):
         target = find_target(what)
         return check_file(target)[1] if isinstance(target, Path) else target.problems()
 
-    def jobs(self, **conditions: Any) -> JobListing:
+    def list_jobs(self, **conditions: Any) -> JobListing:
         """Jobs that fit all of the given conditions, newest first; see `list_jobs`."""
         return list_jobs(self, **conditions)
+
+    jobs = list_jobs
 
     def get_job(self, id: str) -> Job:
         """A job by its id; `NotFound` where there is none."""
