@@ -358,6 +358,18 @@ def test_a_broken_package_is_named_where_its_handler_is_missed(installed: Path) 
     assert isinstance(missing.value.cause, ModuleNotFoundError)
 
 
+def test_a_package_may_ask_for_handlers_while_it_is_loaded(
+    installed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (installed / "spam_handlers.py").open("a") as file:
+        file.write("FOUND = [REGISTRY.for_value(v).name for v in (1, Spam(), {1: 2}, len)]\n")
+    registry = HandlerRegistry()
+    monkeypatch.setattr("builtins.REGISTRY", registry, raising=False)
+    with pytest.warns(RuntimeWarning, match="eggs"):
+        assert registry.by_name("spam").name == "spam"
+    assert sys.modules["spam_handlers"].FOUND == ["json", "pickle", "structure", "pickle"]
+
+
 def test_entry_points_are_read_once(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loads: list[str] = []
     load = EntryPoint.load

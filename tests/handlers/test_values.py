@@ -170,6 +170,69 @@ def test_a_table_of_values_comes_back_exactly(value: Any) -> None:
         )
 
 
+def test_documents_of_format_1_are_read_for_ever(tmp_path: Path) -> None:
+    values = {
+        "plain": '[null,true,1,1.5,"a",{"k":[]}]',
+        "int": '{"$":"int","hex":"-ff"}',
+        "tuple": '{"$":"tuple","items":[1,{"$":"frozenset","items":[2]}]}',
+        "set": '{"$":"set","items":[1]}',
+        "deque": '{"$":"deque","items":[1],"maxlen":2}',
+        "dict": '{"$":"dict","items":[[1,2]]}',
+        "ordered": '{"$":"ordered-dict","items":[["a",1]]}',
+        "counter": '{"$":"counter","items":[["a",1]]}',
+        "default": '{"$":"default-dict","items":[],"factory":"list"}',
+        "complex": '{"$":"complex","parts":[1.0,-2.0]}',
+        "range": '{"$":"range","hex":["0","a","1"]}',
+        "bytes": '{"$":"bytes","base64":"AP8="}',
+        "bytearray": '{"$":"bytearray","base64":"AP8="}',
+        "decimal": '{"$":"decimal","text":"1.50"}',
+        "fraction": '{"$":"fraction","hex":["-1","3"]}',
+        "uuid": '{"$":"uuid","text":"00000000-0000-0000-0000-000000000007"}',
+        "utc": '{"$":"datetime","iso":"2024-01-01T00:00:00","zone":{"offset":[0,0,0]}}',
+        "zone": '{"$":"datetime","iso":"2024-10-27T02:30:00","fold":1,'
+        '"zone":{"key":"Europe/Berlin"}}',
+        "time": '{"$":"time","iso":"23:59:59.000001"}',
+        "date": '{"$":"date","iso":"2024-02-29"}',
+        "timedelta": '{"$":"timedelta","parts":[-1,5,7]}',
+        "posix": '{"$":"posix-path","text":"a/b"}',
+        "windows": '{"$":"windows-path","text":"C:\\\\a"}',
+        "numpy": '{"$":"numpy","dtype":"<f4","hex":"0000003f"}',
+    }
+    body = ",".join(f'"{name}":{text}' for name, text in values.items())
+    (tmp_path / "structure.json").write_text(f'{{"findspot":1,"value":{{{body}}}}}')
+    found = default_registry().by_name("structure").load(PlainLoadFolder(tmp_path))
+    berlin = zoneinfo.ZoneInfo("Europe/Berlin")
+    assert same(
+        found,
+        {
+            "plain": [None, True, 1, 1.5, "a", {"k": []}],
+            "int": -255,
+            "tuple": (1, frozenset({2})),
+            "set": {1},
+            "deque": deque([1]),
+            "dict": {1: 2},
+            "ordered": OrderedDict(a=1),
+            "counter": Counter(a=1),
+            "default": defaultdict(list),
+            "complex": 1 - 2j,
+            "range": range(10),
+            "bytes": b"\0\xff",
+            "bytearray": bytearray(b"\0\xff"),
+            "decimal": Decimal("1.50"),
+            "fraction": Fraction(-1, 3),
+            "uuid": UUID(int=7),
+            "utc": datetime(2024, 1, 1, tzinfo=UTC),
+            "zone": datetime(2024, 10, 27, 2, 30, tzinfo=berlin, fold=1),
+            "time": time(23, 59, 59, 1),
+            "date": date(2024, 2, 29),
+            "timedelta": timedelta(-1, 5, 7),
+            "posix": PurePosixPath("a/b"),
+            "windows": PureWindowsPath("C:/a"),
+            "numpy": np.float32(0.5),
+        },
+    )
+
+
 def test_a_memoryview_comes_back_read_only() -> None:
     loaded = round_trip(memoryview(b"abc"))
     assert isinstance(loaded, memoryview)
@@ -330,6 +393,14 @@ def test_finding_a_handler_and_describing_a_small_value_takes_microseconds() -> 
         handler.preview(3)
 
     assert min(timeit.repeat(look, number=500, repeat=9)) / 500 < 25e-6
+
+
+def test_an_unknown_time_zone_is_named(tmp_path: Path) -> None:
+    (tmp_path / "structure.json").write_text(
+        '{"findspot":1,"value":{"$":"datetime","iso":"2024-01-01","zone":{"key":"Mars/Base"}}}'
+    )
+    with pytest.raises(BadFiles, match=r"Mars/Base[^$]*tzdata"):
+        default_registry().by_name("structure").load(PlainLoadFolder(tmp_path))
 
 
 def test_nan_is_kept() -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import Enum
 from typing import Any
+from zoneinfo import ZoneInfoNotFoundError
 
 from findspot.handlers.atoms import DECODE, ENCODE, Node, encode_int, knows_zone
 from findspot.handlers.classes import class_path, find_class
@@ -197,6 +198,12 @@ class Decoder:
             )
         try:
             return self._value(document["value"])
+        except ZoneInfoNotFoundError as error:
+            raise BadFiles(
+                f"it holds a time zone that is not known here: {error.args[0]}",
+                where=DOCUMENT,
+                how="Install the time zones of the IANA database: pip install tzdata",
+            ) from error
         except (KeyError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
             reason = f"{type(error).__name__}: {error}"
             raise BadFiles(f"the document is damaged: {reason}", where=DOCUMENT) from error

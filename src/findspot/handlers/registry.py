@@ -79,6 +79,7 @@ class HandlerRegistry:
         self._fallback: _Source | None = None
         self._memo: dict[type, tuple[_Source, ...]] = {}
         self._plugins_pending = plugins
+        self._loading = False
         self._broken: dict[str, BaseException] = {}
         if builtins:
             for entry in BUILTINS:
@@ -112,8 +113,7 @@ class HandlerRegistry:
                     handler = source.load()
                 if handler.accepts(value):
                     return handler
-            if self._plugins_pending:
-                self._load_plugins()
+            if self._plugins_pending and self._load_plugins():
                 return self.for_value(value)
             for source in self._untyped():
                 handler = source.load()
@@ -221,7 +221,7 @@ class HandlerRegistry:
     def _of_type(self, kind: type) -> tuple[_Source, ...]:
         """The handlers to ask; only those of the class itself while the plugins are not loaded."""
         found: dict[int, _Source] = {}
-        pending = self._plugins_pending
+        pending = self._plugins_pending and not self._loading
         for base in kind.__mro__[:1] if pending else kind.__mro__:
             for source in self._typed.get(type_name(base), ()):
                 found.setdefault(id(source), source)
@@ -263,19 +263,25 @@ class HandlerRegistry:
         made: ArtifactHandler = handler()
         return self._adopt(made)
 
-    def _load_plugins(self) -> None:
-        if not self._plugins_pending:
-            return
-        # 15 ms, which programs without values of unknown types need not spend.
-        from importlib.metadata import entry_points
-
+    def _load_plugins(self) -> bool:
+        """Load them if that is still to be done; False for a package that asks for a handler while
+        it is being loaded itself."""
         with self._lock:
-            # Asked again, as another thread may have done it; which type checkers cannot know.
-            if self.__dict__["_plugins_pending"]:
-                for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda e: e.name):
-                    self._load_plugin(entry)
+            if self._loading:
+                return False
+            if self._plugins_pending:
+                # 15 ms, which programs without values of unknown types need not spend.
+                from importlib.metadata import entry_points
+
+                self._loading = True
+                try:
+                    for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda e: e.name):
+                        self._load_plugin(entry)
+                finally:
+                    self._loading = False
                 self._memo = {}
                 self._plugins_pending = False
+        return True
 
     def _load_plugin(self, entry: EntryPoint) -> None:
         try:

@@ -123,6 +123,8 @@ class JsonHandler(Handler):
     def preview(self, value: Any) -> Preview | None:
         if isinstance(value, list | dict):
             return json_preview(value)
+        if type(value) is int:
+            return Preview("text/plain", b"%d" % value)
         return Preview("text/plain", encode_json(value))
 
 
