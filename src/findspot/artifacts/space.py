@@ -71,7 +71,7 @@ class ArtifactSpace:
         )
         self.trust = Trust(self.folder)
         self.handlers = default_registry().copy()
-        self._url = None if url is None else os.fspath(url)
+        self._url = os.environ.get("FINDSPOT_WORKSPACE") if url is None else os.fspath(url)
         self._overrides = {**settings}
 
     # ------------------------------------------------------------------ parts
@@ -349,7 +349,7 @@ class ArtifactSpace:
         existing = self.catalog.find_version(where, reference.key)
         if existing is None:
             near = self.catalog.keys(where, near=reference.key, limit=3)
-            if not near and where not in self.catalog.projects():
+            if where != self.project and where not in self.catalog.projects():
                 raise NotFound("project", where, near=self.catalog.projects()[:5])
             raise NotFound("artifact", f"{where}/{reference.key}", near=near)
         tags = ", ".join(self.catalog.tags(where, reference.key)) or "none"

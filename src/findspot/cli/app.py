@@ -3,15 +3,39 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+import sys
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from findspot.cli import artifact_commands, job_commands, plugin_commands, workspace_commands
-from findspot.cli.run_commands import check, run
+from findspot.cli import (
+    artifact_commands,
+    job_commands,
+    lineage_commands,
+    plugin_commands,
+    workspace_commands,
+)
+from findspot.cli.run_commands import RUN_EXAMPLES, check, run
+
+
+class Commands(TyperGroup):
+    """The commands; what goes wrong in one is left to `findspot.cli.main`, except what Typer would
+    deal with in its own way before that."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            sys.stderr.write("findspot: interrupted\n")
+            raise typer.Exit(130) from None
+        except BrokenPipeError:
+            raise typer.Exit(0) from None
+
 
 app = typer.Typer(
     name="findspot",
+    cls=Commands,
     help="Machine-learning experiments in which every artifact knows where it came from.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -20,7 +44,7 @@ app = typer.Typer(
 )
 job = typer.Typer(help="One job: what became of it, its log; resume it.", no_args_is_help=True)
 artifact = typer.Typer(
-    help="One artifact: show, save, load, download, tag, delete.", no_args_is_help=True
+    help="One artifact: show, save, load, download, tag, label, delete.", no_args_is_help=True
 )
 plugins = typer.Typer(help="Plugins: list, add, show.", invoke_without_command=True)
 
@@ -54,13 +78,14 @@ def _options(
 
 
 app.command()(workspace_commands.init)
-app.command()(run)
+app.command(epilog=RUN_EXAMPLES)(run)
 app.command()(check)
 app.command()(job_commands.jobs)
 app.add_typer(job, name="job")
 app.command()(artifact_commands.artifacts)
 app.add_typer(artifact, name="artifact")
-app.command()(artifact_commands.lineage)
+app.command()(lineage_commands.lineage)
+app.command()(plugin_commands.entrypoints)
 app.add_typer(plugins, name="plugins")
 app.command()(workspace_commands.projects)
 app.command()(workspace_commands.verify)

@@ -1,36 +1,43 @@
-"""`findspot artifacts`, `findspot artifact ...` and `findspot lineage`."""
+"""`findspot artifacts` and `findspot artifact ...`."""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from findspot.cli.options import (
     AsJson,
+    ChosenKind,
     Labels,
     Limit,
     Project,
     Since,
     Until,
+    UsageMistake,
+    Yes,
+    confirm,
+    existing_workspace,
     moment,
     open_workspace,
     pairs,
 )
+
+if TYPE_CHECKING:
+    from findspot.artifacts.version import ArtifactVersion
 
 Ref = Annotated[
     str,
     typer.Argument(help="A key, key:tag, key:3, a store:// reference, or a uid.", metavar="REF"),
 ]
 Key = Annotated[str, typer.Argument(help="The artifact's key.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def artifacts(
     name: Annotated[str | None, typer.Argument(help="A key, or a glob such as 'sam*'.")] = None,
-    kind: Annotated[str | None, typer.Option(help="dataset, model, plot, table ...")] = None,
+    kind: ChosenKind = None,
     label: Labels = None,
     tag: Annotated[str | None, typer.Option(help="Has this tag.")] = None,
     job: Annotated[str | None, typer.Option(help="Made by this job.")] = None,
@@ -45,9 +52,9 @@ def artifacts(
 ) -> None:
     """List artifacts, newest first."""
     from findspot.cli.documents import version_document
-    from findspot.cli.printing import age, print_json, print_table, size
+    from findspot.cli.printing import age, note, print_json, print_table, short_id, size
 
-    workspace = open_workspace()
+    workspace = existing_workspace()
     found = workspace.list_artifacts(
         name=name,
         kind=kind,
@@ -72,21 +79,31 @@ def artifacts(
                 " ".join(v.tags),
                 size(v.size),
                 age(v.created),
-                f"{v.producer.step or 'job'} of {v.producer.job}" if v.producer else v.owner,
+                _maker(v, short_id),
             )
             for v in found
         ),
         empty="There are no such artifacts.",
+        whole=("kind", "size", "created"),
     )
+    if found.next is not None:
+        note(f"There are more: --limit {2 * limit}")
+
+
+def _maker(version: ArtifactVersion, written: Callable[[str], str]) -> str:
+    producer = version.producer
+    if producer is None:
+        return version.owner
+    return f"{producer.step or 'job'} of {written(producer.job)}"
 
 
 def show(ref: Ref, project: Project = None, as_json: AsJson = False) -> None:
     """Show one version: metadata, labels, tags, files, who made it."""
     from findspot.cli.documents import version_document
     from findspot.cli.previews import print_preview
-    from findspot.cli.printing import print_fields, print_json, print_table, size
+    from findspot.cli.printing import print_fields, print_json, print_table, short_digest, size
 
-    version = open_workspace().get_artifact(ref, project=project)
+    version = existing_workspace().get_artifact(ref, project=project)
     if as_json:
         print_json(version_document(version, files=True))
         return
@@ -108,10 +125,12 @@ def show(ref: Ref, project: Project = None, as_json: AsJson = False) -> None:
             *((f"  {name}", value) for name, value in version.metadata.items()),
         ]
     )
+    typer.echo()
     print_table(
         ("file", "size", "digest"),
-        ((entry.path, size(entry.size), entry.digest) for entry in version.files),
+        ((entry.path, size(entry.size), short_digest(entry.digest)) for entry in version.files),
         empty="It has no files.",
+        whole=("size", "digest"),
     )
     print_preview(version.preview)
 
@@ -122,7 +141,7 @@ def save(
         Path | None, typer.Argument(help="A file or folder; leave out with --value.")
     ] = None,
     value: Annotated[str | None, typer.Option(help="A JSON value instead of a file.")] = None,
-    kind: Annotated[str | None, typer.Option(help="dataset, model, plot, table ...")] = None,
+    kind: ChosenKind = None,
     label: Labels = None,
     tag: Annotated[list[str] | None, typer.Option("--tag", "-t", help="Repeatable.")] = None,
     version: Annotated[str | None, typer.Option(help="A name of the version's own.")] = None,
@@ -134,19 +153,18 @@ def save(
 
     from findspot.cli.documents import version_document
     from findspot.cli.printing import print_json
-    from findspot.core.errors import FindspotError
 
     if (path is None) == (value is None):
-        raise FindspotError(
+        raise UsageMistake(
             "Say what to save: a file or folder, or --value, not both.",
-            how="findspot artifact save samples data/samples.npy",
+            how="For example: findspot artifact save samples data/samples.npy",
         )
     content: Any = path
     if value is not None:
         try:
             content = json.loads(value)
         except ValueError as error:
-            raise FindspotError(
+            raise UsageMistake(
                 f"The value is no JSON: {error}.", how="Text wants quotes: --value '\"text\"'."
             ) from None
     saved = open_workspace().save_artifact(
@@ -170,16 +188,15 @@ def load(
     project: Project = None,
     as_json: AsJson = False,
 ) -> None:
-    """Load a value and print it."""
+    """Load a value and print it; of large arrays and tables, a part (--json prints all)."""
+    from findspot.cli.loaded_values import print_value
     from findspot.cli.printing import print_json
 
-    value = open_workspace().load_artifact(ref, project=project, trust=trust)
+    value = existing_workspace().load_artifact(ref, project=project, trust=trust)
     if as_json:
         print_json(value)
-    elif isinstance(value, bytes):
-        sys.stdout.buffer.write(value)
     else:
-        typer.echo(str(value))
+        print_value(value)
 
 
 def download(
@@ -194,7 +211,7 @@ def download(
     """Write a version's files, verified, into a folder."""
     from findspot.cli.printing import print_json
 
-    written = open_workspace().download(ref, to, replace=force, project=project)
+    written = existing_workspace().download(ref, to, replace=force, project=project)
     if as_json:
         print_json([str(path) for path in written])
     else:
@@ -213,7 +230,7 @@ def tag(
 ) -> None:
     """Set or move a tag to a version."""
     options: dict[str, Any] = {} if expected is None else {"expected": expected or None}
-    event = open_workspace().tag(ref, name, project=project, **options)
+    event = existing_workspace().tag(ref, name, project=project, **options)
     before = "" if event.previous is None else f" (was on {event.previous})"
     typer.echo(f"{event.key}:{event.tag} is version {event.version}{before}")
 
@@ -224,7 +241,7 @@ def untag(
     project: Project = None,
 ) -> None:
     """Take a tag off."""
-    event = open_workspace().untag(key, name, project=project)
+    event = existing_workspace().untag(key, name, project=project)
     typer.echo(f"{event.key}:{event.tag} is no more (was on {event.previous})")
 
 
@@ -238,7 +255,10 @@ def history(
     from findspot.cli.documents import tag_document
     from findspot.cli.printing import print_json, print_table
 
-    events = open_workspace().tag_history(key, name, project=project)
+    workspace = existing_workspace()
+    events = workspace.tag_history(key, name, project=project)
+    if not events:
+        workspace.get_artifact(key, project=project)  # is there such an artifact at all?
     if as_json:
         print_json([tag_document(event) for event in events])
         return
@@ -262,22 +282,25 @@ def label(
     labels: Annotated[
         list[str], typer.Argument(help="name=value; an empty value takes the label off.")
     ],
+    project: Project = None,
 ) -> None:
     """Set labels of a version."""
     given = pairs(labels, "labels")
-    version = open_workspace().set_labels(ref, {k: v or None for k, v in given.items()})
+    workspace = existing_workspace()
+    found = workspace.get_artifact(ref, project=project)
+    version = workspace.set_labels(found, {k: v or None for k, v in given.items()})
     typer.echo(", ".join(f"{k}={v}" for k, v in version.labels.items()) or "no labels")
 
 
-def trust(ref: Ref, yes: Yes = False) -> None:
+def trust(ref: Ref, project: Project = None, yes: Yes = False) -> None:
     """Let a version from elsewhere be loaded, even if loading it can run code."""
-    workspace = open_workspace()
-    version = workspace.get_artifact(ref)
+    workspace = existing_workspace()
+    version = workspace.get_artifact(ref, project=project)
     if not yes:
-        typer.confirm(
+        confirm(
             f"{version.uri} was saved with {version.handler} by workspace "
             f"{version.record.origin or 'unknown'}. Loading it may run any code. Trust it?",
-            abort=True,
+            undone="It is not trusted.",
         )
     workspace.trust_version(version)
     typer.echo(f"{version.uri} is trusted in this workspace.")
@@ -292,38 +315,14 @@ def delete(
     yes: Yes = False,
 ) -> None:
     """Delete a version, or with --all an artifact."""
-    workspace = open_workspace()
+    workspace = existing_workspace()
     version = workspace.get_artifact(ref, project=project)
     what = f"all versions of {version.key!r}" if every else version.uri
     if not yes:
-        typer.confirm(f"Delete {what}?", abort=True)
+        confirm(f"Delete {what}?", undone="Nothing is deleted.")
     if every:
         count = workspace.delete_artifact(version.key, project=version.project)
-        typer.echo(f"Deleted {count} versions of {version.key}.")
+        typer.echo(f"Deleted {count} version{'' if count == 1 else 's'} of {version.key}.")
     else:
         workspace.delete_version(version)
         typer.echo(f"Deleted {version.uri}.")
-
-
-def lineage(
-    ref: Ref,
-    direction: Annotated[
-        str, typer.Option("--direction", "-d", help="upstream or downstream.")
-    ] = "upstream",
-    depth: Annotated[int | None, typer.Option(min=1, help="At most so many steps away.")] = None,
-    project: Project = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show what a version came from, or what was made from it."""
-    from findspot.cli.documents import lineage_document
-    from findspot.cli.lineage_tree import lineage_tree
-    from findspot.cli.printing import console, print_json
-
-    workspace = open_workspace()
-    way: Any = direction
-    found = workspace.lineage(workspace.get_artifact(ref, project=project), way, depth=depth)
-    if as_json:
-        print_json(lineage_document(found))
-        return
-    chosen: Literal["upstream", "downstream"] = way
-    console().print(lineage_tree(found, chosen))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
+from findspot.cli.options import is_there
 from findspot.cli.printing import size
 from findspot.core.errors import FindspotError
 
@@ -48,7 +49,7 @@ def examine(workspace: Workspace) -> list[Finding]:
         Finding("installed", True, ", ".join(_installed()) or "no optional library"),
         Finding("workspace", True, str(workspace.folder)),
     ]
-    if not (workspace.folder / "findspot.toml").exists():
+    if not is_there(workspace):
         return [*findings, Finding("exists", False, "not yet; make it: findspot init")]
     looks: tuple[tuple[str, Callable[[Workspace], str]], ...] = (
         ("catalog", _catalog),

@@ -163,6 +163,24 @@ def snapshot_document(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
+def entrypoint_document(snapshot: Snapshot) -> dict[str, Any]:
+    """One entrypoint's snapshot: where it was read from, and the plugins it was read with."""
+    body = snapshot.body
+    return {
+        "id": snapshot.id,
+        "name": snapshot.name,
+        "number": snapshot.number,
+        "project": snapshot.project,
+        "digest": snapshot.digest,
+        "owner": snapshot.owner,
+        "created": _time(snapshot.created),
+        "syntax": body["syntax"],
+        "file": body.get("file"),
+        "target": body.get("target"),
+        "plugins": dict(body.get("plugins") or {}),
+    }
+
+
 def tag_document(event: TagEvent) -> dict[str, Any]:
     return {
         "key": event.key,

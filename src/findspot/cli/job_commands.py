@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from findspot.cli.options import AsJson, Limit, Project, Since, Until, moment, open_workspace
+from findspot.cli.options import (
+    AsJson,
+    Executor,
+    Limit,
+    Project,
+    Since,
+    Status,
+    Until,
+    Workers,
+    existing_workspace,
+    moment,
+)
 
 if TYPE_CHECKING:
+    from findspot.cli.run_commands import StepListener
     from findspot.engine.jobs import Job
 
 JobId = Annotated[
@@ -24,9 +36,7 @@ def jobs(
         str | None, typer.Option("--experiment", "-e", help="Of this experiment.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Of this pipeline or entrypoint.")] = None,
-    status: Annotated[
-        str | None, typer.Option(help="running, finished, failed, interrupted ...")
-    ] = None,
+    status: Annotated[Status | None, typer.Option(help="In this state.")] = None,
     since: Since = None,
     until: Until = None,
     limit: Limit = 50,
@@ -34,17 +44,24 @@ def jobs(
 ) -> None:
     """List jobs, newest first."""
     from findspot.cli.documents import job_document
-    from findspot.cli.printing import age, coloured, duration, print_json, print_table
+    from findspot.cli.printing import (
+        age,
+        coloured,
+        duration,
+        note,
+        print_json,
+        print_table,
+        short_id,
+    )
 
-    options: dict[str, Any] = {"status": status}
-    found = open_workspace().jobs(
+    found = existing_workspace().jobs(
         project=project,
         experiment=experiment,
         name=name,
+        status=status,
         since=moment(since),
         until=moment(until),
         limit=limit,
-        **options,
     )
     if as_json:
         print_json([job_document(job) for job in found])
@@ -53,7 +70,7 @@ def jobs(
         ("job", "name", "status", "experiment", "created", "took"),
         (
             (
-                job.id,
+                short_id(job.id),
                 job.name,
                 coloured(job.status),
                 job.experiment or "",
@@ -63,7 +80,10 @@ def jobs(
             for job in found
         ),
         empty="There are no such jobs. Run one: findspot run <entrypoint>",
+        whole=("job", "status", "created", "took"),
     )
+    if found.next is not None:
+        note(f"There are more: --limit {2 * limit}")
 
 
 def show(job: JobId, as_json: AsJson = False) -> None:
@@ -71,11 +91,13 @@ def show(job: JobId, as_json: AsJson = False) -> None:
     from findspot.cli.documents import job_document
     from findspot.cli.printing import print_json
 
-    found = open_workspace().get_job(job)
+    found = existing_workspace().get_job(job)
     if as_json:
         print_json(job_document(found, details=True))
     else:
-        print_job(found)
+        from findspot.cli.job_text import print_job
+
+        print_job(found, failure_to=sys.stdout)
 
 
 def log(
@@ -90,7 +112,7 @@ def log(
     from findspot.cli.printing import print_json
     from findspot.engine.jobs import log_text
 
-    found = open_workspace().get_job(job)
+    found = existing_workspace().get_job(job)
     if as_json:
         print_json(
             [
@@ -122,62 +144,25 @@ def log(
 
 def resume(
     job: JobId,
-    executor: Annotated[
-        str | None, typer.Option("--executor", help="inline, threads or processes.")
+    pipeline: Annotated[
+        str | None,
+        typer.Option(
+            help="The job's pipeline, as module:pipeline or file.py:pipeline, where it is not "
+            "found by itself."
+        ),
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=0, help="Steps at once; 0: one for each core.")
-    ] = None,
+    executor: Executor = None,
+    workers: Workers = None,
     as_json: AsJson = False,
 ) -> None:
     """Run what is missing of a job that failed or was interrupted."""
-    from findspot.cli.run_commands import print_outcome
+    from findspot.cli.run_commands import find_pipeline, follow
 
-    found = open_workspace().get_job(job)
-    print_outcome(found.resume(executor=executor, workers=workers), as_json=as_json)
+    workspace = existing_workspace()
+    found = workspace.get_job(job)
 
+    def resumed(on_step: StepListener) -> Job:
+        given = None if pipeline is None else find_pipeline(pipeline)
+        return found.resume(given, executor=executor, workers=workers, on_step=on_step)
 
-def print_job(job: Job) -> None:
-    """A job for people."""
-    from findspot.cli.printing import coloured, duration, print_fields, print_table
-
-    environment = job.environment
-    git = environment.get("git") or {}
-    commit = str(git.get("commit") or "")[:12]
-    print_fields(
-        [
-            ("job", job.id),
-            ("name", job.name),
-            ("status", coloured(job.status)),
-            ("project", job.project),
-            ("experiment", job.experiment),
-            ("created", f"{job.created.astimezone():%Y-%m-%d %H:%M:%S} by {job.owner}"),
-            ("took", duration(job.duration)),
-            ("parameters", dict(job.params)),
-            ("artifacts", {name: v.uri for name, v in job.artifacts.items()}),
-            ("labels", dict(job.labels)),
-            ("seed", job.seed),
-            ("metrics", {name: round(value, 6) for name, value in job.metrics.items()}),
-            ("commit", commit + (" (with changes)" if git.get("dirty") else "")),
-        ]
-    )
-    if job.steps:
-        print_table(
-            ("step", "task", "status", "took", "outputs"),
-            (
-                (
-                    step.name,
-                    step.task,
-                    coloured(step.status, note=" (reused)" if step.cached else ""),
-                    duration(step.duration),
-                    ", ".join(f"{v.key}:{v.version}" for v in step.outputs.values()),
-                )
-                for step in job.steps.values()
-            ),
-            empty="",
-        )
-    for name, version in job.outputs.items():
-        typer.echo(f"{name}: {version.uri}")
-    if job.failure is not None:
-        typer.echo(f"\n{job.failure.message}")
-        typer.echo(f"Log: findspot job log {job.id}; go on: findspot job resume {job.id}")
+    follow(f"job {found.id}", resumed, as_json=as_json)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from rich.text import Text
 from rich.tree import Tree
 
+from findspot.cli.printing import short_id
+
 if TYPE_CHECKING:
     from findspot.core.records import Lineage, LineageEdge
 
@@ -72,7 +74,8 @@ class _Tree:
         what = f"step {step_name}" if step_name else "job"
         if step is not None and step.task != step_name:
             what += f" (task {step.task})"
-        where = job_id if job is None else f"{job.name} {job_id}"
+        id = short_id(job_id)
+        where = id if job is None else f"{job.name} {id}"
         if job is not None and job.experiment:
             where += f", experiment {job.experiment}"
         params = ""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,6 +13,22 @@ from findspot.core.errors import CheckFailed, FindspotError, Problem
 
 if TYPE_CHECKING:
     from findspot.workspace import Workspace
+
+# The words that `core.records` allows, written out here because its import would double the
+# time of `findspot --help`.
+Kind = Literal[
+    "file",
+    "directory",
+    "dataset",
+    "model",
+    "plot",
+    "table",
+    "value",
+    "feature-set",
+    "feature-vector",
+]
+Status = Literal["queued", "running", "finished", "failed", "interrupted", "cancelled"]
+ExecutorName = Literal["inline", "threads", "processes"]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Project = Annotated[
@@ -24,17 +41,65 @@ Since = Annotated[
 ]
 Until = Annotated[str | None, typer.Option("--until", help="Before then; written as --since.")]
 Labels = Annotated[
-    list[str] | None, typer.Option("--label", "-l", help="A label, as name=value; repeatable.")
+    list[str] | None,
+    typer.Option("--label", "-l", metavar="NAME=VALUE", help="A label; repeatable."),
 ]
+ChosenKind = Annotated[Kind | None, typer.Option("--kind", help="What sort of artifact.")]
+Executor = Annotated[
+    ExecutorName | None,
+    typer.Option(
+        "--executor",
+        metavar="NAME",
+        help="inline, threads or processes; by default as the workspace's settings say.",
+    ),
+]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=0, help="Steps at once; 0: one for each core.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
+class UsageMistake(FindspotError):
+    """Arguments of a command that are wrong, or do not fit together."""
+
+    exit_code = 2
+
+
+class NotConfirmed(FindspotError):
+    """The user was asked, and did not say yes."""
+
+
 def open_workspace() -> Workspace:
-    """The workspace that the command works in."""
+    """The workspace that the command works in; made when something is saved, where it is not
+    there."""
     from findspot.workspace import Workspace
 
     return Workspace()
+
+
+def existing_workspace() -> Workspace:
+    """The workspace that the command reads from; nothing is ever made.
+
+    Raises:
+        NoWorkspace: there is none.
+    """
+    from findspot.artifacts.location import FOLDER_NAME, NoWorkspace
+
+    workspace = open_workspace()
+    if not is_there(workspace):
+        folder = workspace.folder
+        raise NoWorkspace(str(folder.parent if folder.name == FOLDER_NAME else folder))
+    return workspace
+
+
+def is_there(workspace: Workspace) -> bool:
+    """Whether a workspace has been made; one in a database of its own is taken to be."""
+    from findspot.artifacts.settings import FILE_NAME
+
+    embedded = workspace.settings.catalog.startswith("sqlite:")
+    return not embedded or (workspace.folder / FILE_NAME).is_file()
 
 
 def pairs(texts: Iterable[str] | None, option: str) -> dict[str, str]:
@@ -62,11 +127,29 @@ def moment(text: str | None) -> datetime | None:
     """A time from ISO text (local where it has no zone), or from an age such as ``12h``."""
     if text is None:
         return None
-    if text[-1:] in _UNITS and text[:-1].replace(".", "", 1).isdigit():
-        return datetime.now(UTC) - timedelta(seconds=float(text[:-1]) * _UNITS[text[-1]])
+    if text[-1:] in _UNITS and text[:-1].replace(".", "", 1).isdecimal():
+        try:
+            return datetime.now(UTC) - timedelta(seconds=float(text[:-1]) * _UNITS[text[-1]])
+        except OverflowError:
+            return datetime.min.replace(tzinfo=UTC)
     try:
         return datetime.fromisoformat(text).astimezone()
-    except ValueError:
-        raise FindspotError(
+    except (ValueError, OverflowError):
+        raise UsageMistake(
             f"{text!r} is no time.", how="Write 2026-11-21, 2026-11-21T08:00, or an age: 12h, 7d."
         ) from None
+
+
+def confirm(question: str, *, undone: str) -> None:
+    """Go on only if the user says yes.
+
+    Args:
+        undone: what did not happen then, as a sentence.
+    """
+    try:
+        agreed = typer.confirm(question, err=True)
+    except typer.Abort:
+        sys.stderr.write("\n")
+        agreed = False
+    if not agreed:
+        raise NotConfirmed(undone, how="Where nobody can be asked, say --yes.")

@@ -1,4 +1,4 @@
-"""`findspot plugins ...`."""
+"""`findspot plugins ...` and `findspot entrypoints`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from findspot.cli.options import AsJson, Project, open_workspace
+from findspot.cli.options import AsJson, Project, existing_workspace, open_workspace
 
 
 def plugins(context: typer.Context, project: Project = None, as_json: AsJson = False) -> None:
@@ -17,7 +17,7 @@ def plugins(context: typer.Context, project: Project = None, as_json: AsJson = F
 
     if context.invoked_subcommand is not None:
         return
-    found = [snapshot_document(s) for s in open_workspace().plugins(project=project)]
+    found = [snapshot_document(s) for s in existing_workspace().plugins(project=project)]
     if as_json:
         print_json(found)
         return
@@ -36,6 +36,33 @@ def plugins(context: typer.Context, project: Project = None, as_json: AsJson = F
             for s in found
         ),
         empty="There are no plugins. Add one: findspot plugins add <folder>",
+        whole=("snapshot", "recorded"),
+    )
+
+
+def entrypoints(project: Project = None, as_json: AsJson = False) -> None:
+    """List entrypoints and pipelines that were run, each in its newest snapshot."""
+    from findspot.cli.documents import entrypoint_document
+    from findspot.cli.printing import age, print_json, print_table
+
+    found = existing_workspace().entrypoints(project=project)
+    if as_json:
+        print_json([entrypoint_document(snapshot) for snapshot in found])
+        return
+    print_table(
+        ("entrypoint", "snapshot", "syntax", "from", "recorded"),
+        (
+            (
+                snapshot.name,
+                snapshot.number,
+                snapshot.body["syntax"],
+                snapshot.body.get("file") or snapshot.body.get("target", ""),
+                age(snapshot.created),
+            )
+            for snapshot in found
+        ),
+        empty="There are no entrypoints. Run one: findspot run <entrypoint>",
+        whole=("snapshot", "syntax", "recorded"),
     )
 
 
@@ -68,7 +95,7 @@ def show(
     from findspot.cli.printing import print_fields, print_json, print_table
     from findspot.plugins.snapshots import read_analysis
 
-    found = open_workspace().get_plugin(name, number, project=project)
+    found = existing_workspace().get_plugin(name, number, project=project)
     if as_json:
         print_json({**snapshot_document(found), "body": dict(found.body)})
         return
@@ -85,6 +112,7 @@ def show(
     def typed(items: Any) -> str:
         return ", ".join(f"{item.name}: {item.type}" for item in items)
 
+    typer.echo()
     print_table(
         ("task", "inputs", "outputs", "where"),
         (
@@ -94,6 +122,7 @@ def show(
         empty="It has no tasks.",
     )
     if analysis.handlers:
+        typer.echo()
         print_table(
             ("artifact task", "type", "where"),
             ((h.name, str(h.type), h.location) for h in analysis.handlers.values()),

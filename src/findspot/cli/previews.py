@@ -20,12 +20,13 @@ def print_preview(preview: Preview | None) -> None:
     if preview is None:
         return
     if preview.media_type == TABLE:
+        typer.echo()
         table = json.loads(preview.data)
         print_table([str(c) for c in table["columns"]], table["rows"], empty="It has no rows.")
         total = table.get("total")
         if isinstance(total, int) and total > len(table["rows"]):
             typer.echo(f"({len(table['rows'])} of {total} rows)")
     elif preview.media_type.startswith("text/plain"):
-        typer.echo(preview.data.decode(errors="replace"))
+        typer.echo("\n" + preview.data.decode(errors="replace"))
     else:
-        typer.echo(f"(preview: {preview.media_type}, {len(preview.data)} bytes)")
+        typer.echo(f"\n(preview: {preview.media_type}, {len(preview.data)} bytes)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -31,44 +31,84 @@ def console(*, error: bool = False) -> Console:
     return Console(stderr=error, width=width, highlight=False, soft_wrap=False)
 
 
+def short_id(id: str) -> str:
+    """An id for people: its end, which commands take too; the whole of it where output is piped."""
+    return id[-8:] if sys.stdout.isatty() else id
+
+
+def short_digest(digest: str) -> str:
+    """A digest for people: its beginning; the whole of it where output is piped."""
+    return f"{digest[:15]}…" if sys.stdout.isatty() else digest
+
+
 def print_json(document: Any) -> None:
     """One JSON document on standard output."""
-    json.dump(document, sys.stdout, indent=2, ensure_ascii=False, default=str)
+    from findspot.cli.json_values import plain
+
+    json.dump(plain(document), sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
     sys.stdout.write("\n")
 
 
-def print_table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
-    """Rows under headers; ``empty`` is said where there are none."""
+def print_table(
+    headers: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    empty: str,
+    whole: Collection[str] = (),
+) -> None:
+    """Rows under headers.
+
+    Args:
+        empty: what is said, to people, where there are no rows.
+        whole: headers of the columns whose cells are never broken into lines.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for header in headers:
-        table.add_column(header, overflow="fold")
+        table.add_column(header, overflow="fold", no_wrap=header in whole)
     count = 0
     for row in rows:
         count += 1
         table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
-    if count:
-        console().print(table)
-    else:
-        sys.stdout.write(empty + "\n")
+    if not count:
+        note(empty)
+        return
+    terminal = console()
+    with terminal.capture() as captured:
+        terminal.print(table)
+    # Without the empty lines and the padding that Rich puts around a table.
+    lines = [line.rstrip() for line in captured.get().splitlines()]
+    sys.stdout.write("\n".join(lines).strip("\n") + "\n")
+
+
+def note(text: str) -> None:
+    """A message that is no result: on standard error."""
+    if text:
+        sys.stdout.flush()
+        sys.stderr.write(text + "\n")
 
 
 def print_fields(fields: Iterable[tuple[str, Any]]) -> None:
-    """Names and values under each other; empty values are left out."""
-    from rich.table import Table
+    """Names and values under each other; empty values are left out.
+
+    A long value is left to the terminal to wrap, so that it can be copied whole.
+    """
     from rich.text import Text
 
-    table = Table.grid(padding=(0, 2))
-    for name, value in fields:
-        if value is None or value == "" or value == {} or value == []:
-            continue
-        table.add_row(
-            Text(name, "bold"), value if isinstance(value, Text) else Text(_readable(value))
-        )
-    console().print(table)
+    shown = [
+        (name, value)
+        for name, value in fields
+        if value is not None and value != "" and value != {} and value != []
+    ]
+    width = max((len(name) for name, _ in shown), default=0)
+    terminal = console()
+    for name, value in shown:
+        text = value if isinstance(value, Text) else Text(_readable(value))
+        padding = " " * (width + 2 - len(name))
+        terminal.print(Text.assemble((name, "bold"), padding, text), soft_wrap=True)
 
 
 def coloured(status: str, *, note: str = "") -> Any:

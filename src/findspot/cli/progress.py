@@ -8,32 +8,45 @@ from typing import TYPE_CHECKING
 from findspot.cli.printing import console
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
+    from rich.progress import Progress, TaskID
 
     from findspot.core.records import StepRecord
 
 
 class JobProgress:
-    """Shows steps on standard error while the ``with`` block runs."""
+    """Follows a job while the ``with`` block runs.
 
-    def __init__(self, steps: int) -> None:
+    Args:
+        shown: show it, on standard error; else it is only known which job it is.
+    """
+
+    def __init__(self, *, shown: bool) -> None:
+        self.job: str | None = None
+        """The job's id, from its first step on."""
+        self._rows: dict[str, TaskID] = {}
+        self._counts: dict[str, int] = {}
+        self._progress: Progress | None = None
+        if not shown:
+            return
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
         self._progress = Progress(
             SpinnerColumn(finished_text=" "),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             TimeElapsedColumn(),
             console=console(error=True),
             transient=True,
         )
-        self._rows: dict[str, TaskID] = {}
-        self._counts: dict[str, int] = {}
         self._total = self._progress.add_task("starting", total=None)
 
     def update(self, step: StepRecord) -> None:
         """Take note of a step's change; called by the engine."""
+        self.job = step.job
+        if self._progress is None:
+            return
         if step.status == "running":
-            self._rows[step.name] = self._progress.add_task(f"  {step.name}", total=None)
+            if step.name not in self._rows:
+                self._rows[step.name] = self._progress.add_task(f"  {step.name}", total=None)
             return
         row = self._rows.pop(step.name, None)
         if row is not None:
@@ -44,7 +57,8 @@ class JobProgress:
         self._progress.update(self._total, description=text)
 
     def __enter__(self) -> JobProgress:
-        self._progress.start()
+        if self._progress is not None:
+            self._progress.start()
         return self
 
     def __exit__(
@@ -53,4 +67,5 @@ class JobProgress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._progress.stop()
+        if self._progress is not None:
+            self._progress.stop()

@@ -2,49 +2,67 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from contextlib import nullcontext
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from findspot.cli.options import AsJson, Labels, Project, open_workspace, pairs
+from findspot.cli.options import (
+    AsJson,
+    Executor,
+    Labels,
+    Project,
+    UsageMistake,
+    Workers,
+    open_workspace,
+    pairs,
+)
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from findspot.core.records import StepRecord
     from findspot.engine.jobs import Job
     from findspot.engine.pipelines import Pipeline
+
+    StepListener = Callable[[StepRecord], None]
 
 Target = Annotated[
     str, typer.Argument(help="A YAML entrypoint, module:pipeline, or file.py:pipeline.")
 ]
+
+# A paragraph each, so that Typer keeps them apart.
+RUN_EXAMPLES = """Examples:
+
+findspot run rescale.yaml -p title="Three ways" -a samples=samples:latest
+
+findspot run training:train -p lr=0.1 --experiment sweep
+
+findspot run training.py:train --executor processes --workers 4 --json"""
 
 
 def run(
     target: Target,
     param: Annotated[
         list[str] | None,
-        typer.Option("--param", "-p", help="A parameter, as name=value; repeatable."),
+        typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter; repeatable."),
     ] = None,
     artifact: Annotated[
         list[str] | None,
         typer.Option(
             "--artifact",
             "-a",
-            help="A saved version for an artifact input, as name=reference; repeatable.",
+            metavar="NAME=REF",
+            help="A saved version for an artifact input; repeatable.",
         ),
     ] = None,
     project: Project = None,
     experiment: Annotated[
         str | None, typer.Option("--experiment", "-e", help="What the job belongs to.")
     ] = None,
-    executor: Annotated[
-        str | None, typer.Option("--executor", help="inline, threads or processes.")
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=0, help="Steps at once; 0: one for each core.")
-    ] = None,
+    executor: Executor = None,
+    workers: Workers = None,
     cache: Annotated[
         bool, typer.Option("--cache/--no-cache", help="Reuse what equal steps made before.")
     ] = True,
@@ -56,18 +74,15 @@ def run(
 
     Ends with exit code 0 when the job finished, 1 when it failed, 130 when it was interrupted.
     """
-    from findspot.cli.progress import JobProgress
-    from findspot.engine.targets import find_target
-
-    found = find_target(target)
-    params = _params(found, pairs(param, "--param"))
+    texts = pairs(param, "--param")
     artifacts = pairs(artifact, "--artifact")
     labels = pairs(label, "--label")
-    progress = JobProgress(steps=0) if sys.stderr.isatty() and not as_json else nullcontext()
-    with progress as shown:
-        job = open_workspace().run(
+
+    def started(on_step: StepListener) -> Job:
+        found = find(target)
+        return open_workspace().run(
             found,
-            params=params,
+            params=_params(found, texts),
             artifacts=artifacts,
             project=project,
             experiment=experiment,
@@ -76,24 +91,67 @@ def run(
             cache=cache,
             seed=seed,
             labels=labels,
-            on_step=None if shown is None else shown.update,
+            on_step=on_step,
         )
-    print_outcome(job, as_json=as_json)
+
+    follow(target, started, as_json=as_json)
 
 
-def print_outcome(job: Job, *, as_json: bool) -> None:
-    """Say what became of a job, and end with its exit code."""
+def follow(what: str, start: Callable[[StepListener], Job], *, as_json: bool) -> None:
+    """Run a job with its progress shown, say what became of it, and end with its exit code."""
     from findspot.cli.documents import job_document
-    from findspot.cli.printing import print_json
+    from findspot.cli.job_text import print_job
+    from findspot.cli.printing import note, print_json, short_id
+    from findspot.cli.progress import JobProgress
+    from findspot.cli.task_code import prints_aside, short_failures
 
+    import_from_here()
+    progress = JobProgress(shown=sys.stderr.isatty() and not as_json)
+    try:
+        with prints_aside(), progress, short_failures(what):
+            job = start(progress.update)
+    except KeyboardInterrupt:
+        note("findspot: interrupted")
+        if progress.job is not None:
+            note(f"Go on: findspot job resume {short_id(progress.job)}")
+        raise typer.Exit(130) from None
     if as_json:
         print_json(job_document(job, details=True))
     else:
-        from findspot.cli.job_commands import print_job
-
-        print_job(job)
+        print_job(job, failure_to=sys.stderr)
     if job.status != "finished":
         raise typer.Exit(130 if job.status == "interrupted" else 1)
+
+
+def import_from_here() -> None:
+    """Modules in the current folder can be imported, as with ``python -m``."""
+    here = os.getcwd()
+    if "" not in sys.path and here not in sys.path:
+        sys.path.insert(0, here)
+
+
+def find(target: str) -> Path | Pipeline[..., Any]:
+    """What a command is asked to work on.
+
+    Raises:
+        UsageMistake: a folder was given.
+        NotFound: there is nothing of that name.
+    """
+    from findspot.engine.targets import find_target
+
+    if Path(target).is_dir():
+        raise UsageMistake(f"{target!r} is a folder.", how="Name the YAML or Python file in it.")
+    return find_target(target)
+
+
+def find_pipeline(target: str) -> Pipeline[..., Any]:
+    """A pipeline by ``module:pipeline`` or ``file.py:pipeline``."""
+    found = find(target)
+    if isinstance(found, Path):
+        raise UsageMistake(
+            f"{target!r} names no pipeline.", how="Write module:pipeline or file.py:pipeline."
+        )
+    return found
 
 
 def _params(found: Path | Pipeline[..., Any], texts: dict[str, str]) -> dict[str, Any]:
@@ -122,9 +180,12 @@ def _params(found: Path | Pipeline[..., Any], texts: dict[str, str]) -> dict[str
 def check(target: Target, as_json: AsJson = False) -> None:
     """Check an entrypoint or a pipeline without running it; lists every mistake."""
     from findspot.cli.printing import print_json
+    from findspot.cli.task_code import prints_aside, short_failures
     from findspot.core.errors import CheckFailed
 
-    problems = open_workspace().check(target)
+    import_from_here()
+    with prints_aside(), short_failures(target):
+        problems = open_workspace().check(find(target))
     if as_json:
         print_json(
             [

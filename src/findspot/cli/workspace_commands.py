@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -9,28 +10,34 @@ from typing import Annotated, Any
 
 import typer
 
-from findspot.cli.options import AsJson, open_workspace
+from findspot.cli.options import AsJson, existing_workspace, open_workspace
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="Where; the current folder by default.")] = Path(),
+    folder: Annotated[
+        Path | None, typer.Argument(help="Where; the current folder by default.")
+    ] = None,
     project: Annotated[
         str | None, typer.Option("--project", help="The project where none is named.")
     ] = None,
 ) -> None:
     """Make a workspace in a folder."""
+    from findspot.cli.printing import note
     from findspot.workspace import Workspace
 
-    workspace = Workspace(folder.absolute())
+    named = os.environ.get("FINDSPOT_WORKSPACE")
+    workspace = Workspace(folder.absolute() if folder is not None else named or Path.cwd())
     made = workspace.init(project=project)
     typer.echo(f"{'Made' if made else 'There is already'} a workspace in {workspace.folder}")
+    if named and workspace.folder != Workspace(named).folder:
+        note(f"Commands use another one, that FINDSPOT_WORKSPACE names: {named}")
 
 
 def projects(as_json: AsJson = False) -> None:
     """List projects."""
     from findspot.cli.printing import print_json
 
-    found = open_workspace().projects()
+    found = existing_workspace().projects()
     if as_json:
         print_json(found)
     else:
@@ -47,6 +54,7 @@ def verify(
     """Read every byte again and compare it with its digest; exit code 5 on any fault."""
     from findspot.cli.printing import console, print_json, size
 
+    workspace = existing_workspace()
     progress: Any = nullcontext()
     if sys.stderr.isatty() and not as_json:
         from rich.progress import Progress
@@ -59,7 +67,7 @@ def verify(
             if shown is not None:
                 shown.update(task, completed=done, total=total)
 
-        report = open_workspace().verify(ref, progress=advance)
+        report = workspace.verify(ref, progress=advance)
     if as_json:
         print_json(
             {
@@ -111,6 +119,7 @@ def doctor(as_json: AsJson = False) -> None:
                 for f in findings
             ),
             empty="",
+            whole=("", "what"),
         )
     if not all(f.good for f in findings):
         raise typer.Exit(1)

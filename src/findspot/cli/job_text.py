@@ -1,0 +1,87 @@
+"""A job for people: its fields, its steps, and why it failed."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, TextIO
+
+import typer
+
+from findspot.cli.printing import coloured, duration, print_fields, print_table, short_id
+
+if TYPE_CHECKING:
+    from findspot.core.records import Failure
+    from findspot.engine.jobs import Job
+
+_LONGEST = 2000
+_FRAME = re.compile(r'^  File "(?P<file>.+)", line (?P<line>\d+), in (?P<name>.+)$', re.MULTILINE)
+
+
+def print_job(job: Job, *, failure_to: TextIO) -> None:
+    """Print a job on standard output, and its failure to ``failure_to``."""
+    environment = job.environment
+    git = environment.get("git") or {}
+    commit = str(git.get("commit") or "")[:12]
+    print_fields(
+        [
+            ("job", job.id),
+            ("name", job.name),
+            ("status", coloured(job.status)),
+            ("project", job.project),
+            ("experiment", job.experiment),
+            ("created", f"{job.created.astimezone():%Y-%m-%d %H:%M:%S} by {job.owner}"),
+            ("took", duration(job.duration)),
+            ("parameters", dict(job.params)),
+            ("artifacts", {name: v.uri for name, v in job.artifacts.items()}),
+            ("labels", dict(job.labels)),
+            ("seed", job.seed),
+            ("metrics", {name: round(value, 6) for name, value in job.metrics.items()}),
+            ("commit", commit + (" (with changes)" if git.get("dirty") else "")),
+        ]
+    )
+    if job.steps:
+        typer.echo()
+        print_table(
+            ("step", "task", "status", "took", "outputs"),
+            (
+                (
+                    step.name,
+                    step.task,
+                    coloured(step.status, note=" (reused)" if step.cached else ""),
+                    duration(step.duration),
+                    ", ".join(f"{v.key}:{v.version}" for v in step.outputs.values()),
+                )
+                for step in job.steps.values()
+            ),
+            empty="",
+            whole=("took",),
+        )
+    if job.outputs:
+        typer.echo()
+        print_fields((name, version.uri) for name, version in job.outputs.items())
+    if job.failure is not None:
+        id = short_id(job.id)
+        hint = f"Log: findspot job log {id}; go on: findspot job resume {id}"
+        typer.echo(f"\n{failure_text(job.failure)}\n{hint}", file=failure_to)
+
+
+def failure_text(failure: Failure) -> str:
+    """What went wrong, and the line of code where it did; the traceback is in the log.
+
+    >>> from findspot.core.records import Failure
+    >>> trace = 'Traceback (most recent call last):\\n  File "fit.py", line 3, in fit\\n    1 / 0'
+    >>> print(failure_text(Failure("ZeroDivisionError", "division by zero", trace)))
+    division by zero
+      fit.py:3 in fit: 1 / 0
+    """
+    message = failure.message
+    if len(message) > _LONGEST:
+        message = f"{message[:_LONGEST]}..."
+    frames = list(_FRAME.finditer(failure.traceback))
+    if not frames:
+        return message
+    last = frames[-1]
+    following = failure.traceback[last.end() :].lstrip("\n").splitlines()
+    code = following[0].strip() if following and following[0].startswith("    ") else ""
+    place = f"{last['file']}:{last['line']} in {last['name']}"
+    return f"{message}\n  {place}{': ' + code if code else ''}"
