@@ -127,6 +127,8 @@ def test_only_installed_libraries_are_imported_to_know_a_class(
     assert asked.find("graphlib.TopologicalSorter") is not None
     assert asked.find("no.such.Thing") is None
     assert asked.find("os; import x") is None
+    assert asked.find("this.Zen") is None
+    assert "this" not in sys.modules
     assert LoadedHierarchy().find("xml.sax.handler.NoSuch") is None
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,6 +29,7 @@ from findspot.core.types import (
     Union,
 )
 from findspot.graph.annotations import class_type
+from findspot.graph.checking import check
 from findspot.graph.inference import infer
 from findspot.graph.spec import (
     ArtifactInput,
@@ -39,7 +43,9 @@ from findspot.graph.spec import (
     TaskGraph,
     TaskSpec,
 )
-from findspot.graph.yaml_graph import build_graph, read_document
+from findspot.graph.tasks import task
+from findspot.graph.tracing import trace
+from findspot.graph.yaml_graph import build_graph, checked_graph, read_document
 from findspot.graph.yaml_writer import NotWritable, to_yaml
 
 
@@ -274,6 +280,48 @@ def test_tasks_of_plugins_are_found_by_their_files() -> None:
     found, problems = build_graph(read_document(text), known, {})
     assert problems == []
     assert replace(found, locations={}, source="") == graph
+
+
+@task
+def load(
+    size: int = 3, where: Path | None = None
+) -> tuple[Annotated[np.ndarray, "x"], Annotated[Fraction, "ratio"]]:
+    return np.zeros(size), Fraction(1, 2)
+
+
+@task
+def weigh(
+    x: np.ndarray, *, ratio: Fraction, names: list[str] | None = None, **more: float
+) -> dict[str, float]:
+    return {"total": float(x.sum() * ratio)}
+
+
+def test_a_traced_pipeline_survives_with_its_tasks_and_without() -> None:
+    def flow(samples: np.ndarray, rate: float = 0.5, title: str = "$ 5") -> dict[str, Any]:
+        x, ratio = load(5)
+        first = weigh(x, ratio=ratio, names=["a", title])
+        return {"first": first, "second": weigh(samples, ratio=ratio, rate=rate)}
+
+    graph = trace(flow).graph
+    assert check(graph) == []
+    text = to_yaml(graph)
+    # With its tasks at hand, as the engine has them: nothing at all is lost.
+    found, problems = checked_graph(read_document(text), graph.tasks, {})
+    assert problems == []
+    assert replace(found, locations={}, source="") == replace(graph, locations={}, source="")
+    # From the text alone: all but where the functions are, and what libraries' classes are below.
+    alone, problems = checked_graph(read_document(text), {}, {})
+    assert problems == []
+    assert (alone.steps, alone.outputs, alone.parameters) == (
+        graph.steps,
+        graph.outputs,
+        graph.parameters,
+    )
+    assert [t.source for t in alone.tasks.values()] == [t.source for t in graph.tasks.values()]
+    wrong = text.replace("args: [5]", "args: [five]")
+    assert [p.path for p in checked_graph(read_document(wrong), {}, {})[1]] == [
+        "$.graph.load.args[0]"
+    ]
 
 
 def test_tuples_come_back_as_lists() -> None:

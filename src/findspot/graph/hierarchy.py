@@ -55,10 +55,16 @@ class ImportedHierarchy(LoadedHierarchy):
         return loaded if loaded is not None else _import_class(dotted)
 
 
+# Modules of the standard library that do something when they are imported.
+_ACTING = frozenset({"antigravity", "this", "__main__", "idlelib", "test"})
+
+
 @lru_cache(maxsize=4096)
 def _import_class(dotted: str) -> type | None:
     parts = dotted.split(".")
-    if not all(part.isidentifier() for part in parts) or not is_installed(parts[0]):
+    if not all(part.isidentifier() for part in parts) or parts[0] in _ACTING:
+        return None
+    if not is_installed(parts[0]):
         return None
     found: object = None
     name = ""
