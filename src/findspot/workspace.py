@@ -156,8 +156,15 @@ class Workspace(ArtifactSpace):
         where = self._project(project)
         found = self.catalog.find_snapshot("plugin", where, name, number)
         if found is None:
+            from difflib import get_close_matches
+
             known = [snapshot.name for snapshot in self.plugins(project=where)]
-            raise NotFound("plugin", name if number is None else f"{name} {number}", near=known[:5])
+            near = [*get_close_matches(name, known, 3), *known[:3]]
+            raise NotFound(
+                "plugin",
+                name if number is None else f"{name} {number}",
+                near=list(dict.fromkeys(near))[:3],
+            )
         return found
 
     def plugins(self, *, project: str | None = None) -> list[Snapshot]:

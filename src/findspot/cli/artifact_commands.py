@@ -84,7 +84,7 @@ def artifacts(
             for v in found
         ),
         empty="There are no such artifacts.",
-        whole=("kind", "size", "created"),
+        whole=("artifact", "kind", "size", "created"),
     )
     if found.next is not None:
         note(f"There are more: --limit {2 * limit}")

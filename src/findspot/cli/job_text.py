@@ -47,14 +47,14 @@ def print_job(job: Job, *, failure_to: TextIO) -> None:
                 (
                     step.name,
                     step.task,
-                    coloured(step.status, note=" (reused)" if step.cached else ""),
+                    coloured("reused" if step.cached else step.status),
                     duration(step.duration),
                     ", ".join(f"{v.key}:{v.version}" for v in step.outputs.values()),
                 )
                 for step in job.steps.values()
             ),
             empty="",
-            whole=("took",),
+            whole=("step", "status", "took"),
         )
     if job.outputs:
         typer.echo()

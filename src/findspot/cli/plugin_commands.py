@@ -36,7 +36,7 @@ def plugins(context: typer.Context, project: Project = None, as_json: AsJson = F
             for s in found
         ),
         empty="There are no plugins. Add one: findspot plugins add <folder>",
-        whole=("snapshot", "recorded"),
+        whole=("plugin", "snapshot", "recorded"),
     )
 
 
@@ -62,7 +62,7 @@ def entrypoints(project: Project = None, as_json: AsJson = False) -> None:
             for snapshot in found
         ),
         empty="There are no entrypoints. Run one: findspot run <entrypoint>",
-        whole=("snapshot", "syntax", "recorded"),
+        whole=("entrypoint", "snapshot", "syntax", "recorded"),
     )
 
 

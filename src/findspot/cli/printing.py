@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 STATUS_COLOURS = {
     "finished": "green",
+    "reused": "green",
     "running": "cyan",
     "queued": "blue",
     "failed": "red",
@@ -20,6 +21,8 @@ STATUS_COLOURS = {
     "cancelled": "yellow",
     "skipped": "dim",
 }
+
+_WIDEST_WHOLE = 40
 
 
 def console(*, error: bool = False) -> Console:
@@ -60,22 +63,23 @@ def print_table(
 
     Args:
         empty: what is said, to people, where there are no rows.
-        whole: headers of the columns whose cells are never broken into lines.
+        whole: headers of the columns whose cells are not broken into lines, unless very long.
     """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for header in headers:
-        table.add_column(header, overflow="fold", no_wrap=header in whole)
-    count = 0
-    for row in rows:
-        count += 1
-        table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
-    if not count:
+    listed = [[cell if isinstance(cell, Text) else Text(str(cell)) for cell in row] for row in rows]
+    if not listed:
         note(empty)
         return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for index, header in enumerate(headers):
+        longest = max(len(header), *(row[index].cell_len for row in listed))
+        least = min(longest, _WIDEST_WHOLE) if header in whole else None
+        table.add_column(header, overflow="fold", min_width=least)
+    for row in listed:
+        table.add_row(*row)
     terminal = console()
     with terminal.capture() as captured:
         terminal.print(table)
@@ -111,11 +115,11 @@ def print_fields(fields: Iterable[tuple[str, Any]]) -> None:
         terminal.print(Text.assemble((name, "bold"), padding, text), soft_wrap=True)
 
 
-def coloured(status: str, *, note: str = "") -> Any:
+def coloured(status: str) -> Any:
     """A status in its colour."""
     from rich.text import Text
 
-    return Text(f"{status}{note}", STATUS_COLOURS.get(status, ""))
+    return Text(status, STATUS_COLOURS.get(status, ""))
 
 
 def size(count: int) -> str:

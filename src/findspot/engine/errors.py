@@ -71,6 +71,12 @@ class CannotResume(FindspotError):
         super().__init__(f"The job cannot be resumed: {reason}", where=f"job {job}")
 
 
+class BadTarget(FindspotError):
+    """What a run or a check was asked to work on is no entrypoint and no pipeline."""
+
+    exit_code = 2
+
+
 class UnknownExecutor(FindspotError):
     """There is no executor of that name."""
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-from findspot.core.errors import FindspotError, NotFound
-from findspot.engine.errors import CannotSend
+from findspot.core.errors import NotFound
+from findspot.engine.errors import BadTarget, CannotSend
 from findspot.engine.fingerprint import Fingerprint, fingerprint
 from findspot.graph.tasks import Task, TaskOptions
 
@@ -146,7 +146,7 @@ def imported(target: str) -> Any:
 
     module_name, _, path = target.partition(":")
     if not module_name or not path:
-        raise FindspotError(f"{target!r} names no Python object.", how="Write module:name.")
+        raise BadTarget(f"{target!r} names no Python object.", how="Write module:name.")
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:

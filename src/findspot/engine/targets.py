@@ -9,7 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from findspot.core.errors import FindspotError, NotFound
+from findspot.core.errors import NotFound
+from findspot.engine.errors import BadTarget
 from findspot.engine.pipelines import Pipeline
 from findspot.engine.sources import imported
 
@@ -43,7 +44,7 @@ def find_target(what: str | Path | Pipeline[..., Any]) -> Path | Pipeline[..., A
             sys.path.insert(0, os.getcwd())
         found = imported(text)
     if not isinstance(found, Pipeline):
-        raise FindspotError(
+        raise BadTarget(
             f"{text!r} is no pipeline, but a {type(found).__name__}.",
             how="Decorate the function with @pipeline.",
         )
@@ -53,10 +54,8 @@ def find_target(what: str | Path | Pipeline[..., Any]) -> Path | Pipeline[..., A
 def _only_pipeline(path: Path, module: ModuleType) -> Pipeline[..., Any]:
     found = {name: value for name, value in vars(module).items() if isinstance(value, Pipeline)}
     if len(found) != 1:
-        raise FindspotError(
-            f"{path} holds {len(found)} pipelines.",
-            how=f"Name one: {path}:{next(iter(found), 'name')}",
-        )
+        names = ", ".join(f"{path}:{name}" for name in found) or f"{path}:name"
+        raise BadTarget(f"{path} holds {len(found)} pipelines.", how=f"Name one: {names}")
     return next(iter(found.values()))
 
 
@@ -72,7 +71,7 @@ def _module_of(path: Path) -> ModuleType:
         return known
     spec = importlib.util.spec_from_file_location(path.stem, path.resolve())
     if spec is None or spec.loader is None or known is not None:
-        raise FindspotError(
+        raise BadTarget(
             f"{path} cannot be imported: there is another module {path.stem!r}.",
             how="Rename the file.",
         )
