@@ -95,6 +95,9 @@ def test_an_empty_folder_comes_back_empty(source: Path) -> None:
     loaded = round_trip(source)
     assert loaded.is_dir()
     assert names(loaded) == []
+    (nested,) = round_trip([source])
+    assert nested.is_dir()
+    assert names(nested) == []
 
 
 def test_links_inside_a_folder_become_files_and_those_that_lead_out_are_refused(

@@ -20,6 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from findspot.core.canonical import canonical_json, is_plain
 from findspot.handlers import (
     BadFiles,
     BadValue,
@@ -86,14 +87,27 @@ def same(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
+def assert_described(value: Any) -> None:
+    """Metadata is plain JSON in UTF-8, and the preview is short text in UTF-8."""
+    handler = default_registry().for_value(value)
+    described = dict(handler.describe(value))
+    assert is_plain(described)
+    canonical_json(described)
+    shown = handler.preview(value)
+    assert shown is not None
+    assert len(shown.data.decode()) <= 5000
+
+
 @given(_JSON)
 def test_json_values_come_back_exactly(value: Any) -> None:
     assert same(round_trip(value), value)
+    assert_described(value)
 
 
 @given(_STRUCTURES)
 def test_structures_come_back_exactly(value: Any) -> None:
     assert same(round_trip(value), value)
+    assert_described(value)
 
 
 class Colour(Enum):

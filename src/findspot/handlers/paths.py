@@ -113,9 +113,10 @@ class DirectoryHandler(Handler):
             folder.write(_EMPTY, "".join(f"{name}\n" for name in empty).encode())
 
     def load(self, folder: LoadFolder, /, **args: Any) -> Path:
-        if not any(entry.path == _EMPTY for entry in folder.files):
-            return folder.folder()
         root = folder.folder()
+        root.mkdir(parents=True, exist_ok=True)  # there is none for a folder without files
+        if not any(entry.path == _EMPTY for entry in folder.files):
+            return root
         for name in folder.read(_EMPTY).decode().splitlines():
             (root / check_file_path(name)).mkdir(parents=True, exist_ok=True)
         return root

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
-from polars.exceptions import PolarsError
+from polars.exceptions import PanicException, PolarsError
 
 from findspot.core.records import Preview
 from findspot.handlers.errors import BadFiles
@@ -102,9 +102,8 @@ def _format(frame: pl.DataFrame) -> str | None:
             sink.seek(0)
             if read(sink).schema == frame.schema:
                 return name
-        except (PolarsError, TypeError, NotImplementedError, BaseException) as error:
-            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-                raise
+        except (PolarsError, PanicException, TypeError, NotImplementedError):
+            continue
     return None
 
 

@@ -16,6 +16,7 @@ from findspot.handlers.hierarchy import type_name
 from findspot.handlers.objects import FAMILIES, belongs
 from findspot.handlers.protocol import LoadFolder, SaveFolder
 from findspot.handlers.registry import HandlerRegistry, default_registry
+from findspot.handlers.values import shown_key
 
 _SHOWN_ITEMS = 20
 _SHOWN_DEPTH = 3
@@ -49,7 +50,9 @@ class StructureHandler(Handler):
 
     def describe(self, value: Any) -> Mapping[str, Any]:
         if isinstance(value, Mapping):
-            keys = [str(key)[:100] for key in islice(value, 50)]
+            keys = [
+                shown_key(key if type(key) is str else outline(key, 1)) for key in islice(value, 50)
+            ]
             return {"length": len(value), "keys": keys}
         if hasattr(value, "__len__") and not isinstance(value, range):
             return {"length": len(value)}

@@ -117,7 +117,7 @@ class JsonHandler(Handler):
         if isinstance(value, list):
             return {"length": len(value)}
         if isinstance(value, dict):
-            return {"length": len(value), "keys": [_shown(key) for key in islice(value, 50)]}
+            return {"length": len(value), "keys": [shown_key(key) for key in islice(value, 50)]}
         return {}
 
     def preview(self, value: Any) -> Preview | None:
@@ -211,5 +211,6 @@ _BYTES_FILES: dict[type, str] = {
 }
 
 
-def _shown(key: str) -> str:
+def shown_key(key: str) -> str:
+    """A key as metadata may hold it: short, and without lone surrogates."""
     return key[:100].encode("utf-8", "replace").decode()
