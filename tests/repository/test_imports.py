@@ -44,11 +44,12 @@ def imports(file: Path) -> Iterator[tuple[str, int]]:
     itself are left out."""
     text = file.read_text(encoding="utf-8")
     for node in ast.walk(ast.parse(text)):
-        names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             names = [node.module]
+        else:
+            continue
         for name in names:
             top = name.split(".")[0]
             if f'"{top}.py"' not in text:
