@@ -107,18 +107,20 @@ VERSION_COLUMNS = (
 )
 VERSION = ",".join("v." + name for name in VERSION_COLUMNS)
 """What to select of ``versions v``, for `version_from`."""
-IN_STORE = len(VERSION_COLUMNS) - 1
-"""The place of `in_store` in such a row."""
+NUMBER = VERSION_COLUMNS.index("number")
+IN_STORE = VERSION_COLUMNS.index("in_store")
+"""Their places in such a row."""
 
 
-def version_row(record: VersionRecord, number: int, in_store: bool) -> Row:
+def version_row(record: VersionRecord, in_store: bool) -> list[Any]:
+    """The row of a version, whose number at `NUMBER` is still to be given."""
     preview, producer = record.preview, record.producer
-    return (
+    return [
         record.uid,
         record.project,
         record.key,
         record.kind,
-        number,
+        0,
         record.name,
         record.iteration,
         record.digest,
@@ -140,7 +142,7 @@ def version_row(record: VersionRecord, number: int, in_store: bool) -> Row:
         record.origin,
         record.seal,
         in_store,
-    )
+    ]
 
 
 def version_from(row: Row) -> VersionRecord:

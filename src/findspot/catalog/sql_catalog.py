@@ -81,9 +81,9 @@ class SqlCatalog(CatalogReader):
     def write(self, batch: Batch) -> Mapping[str, int]:
         if not batch:
             return {}
+        writer = BatchWriter(batch, self._known_projects, self._database.for_update)
         with self._database.writing() as session:
-            writer = BatchWriter(session, batch, self._known_projects, self._database.for_update)
-            numbers = writer.write()
+            numbers = writer.write(session)
         self._known_projects |= projects_in(batch)
         return numbers
 

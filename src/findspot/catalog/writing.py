@@ -16,6 +16,7 @@ from findspot.catalog.errors import JobMoved, NameTaken
 from findspot.catalog.protocol import Batch, NewVersion
 from findspot.catalog.rows import (
     JOB_COLUMNS,
+    NUMBER,
     SNAPSHOT_COLUMNS,
     STEP_COLUMNS,
     VERSION_COLUMNS,
@@ -81,11 +82,15 @@ _EVENT = insert("events", ("project", "job", "step", "time", "what"))
 
 
 class BatchWriter:
-    """Writes one batch in one session. Use it once."""
+    """Writes one batch in one session. Use it once.
 
-    def __init__(self, session: Session, batch: Batch, known: set[str], for_update: str) -> None:
+    Rows are made when it is, before the transaction begins and others have to wait.
+    """
+
+    _session: Session
+
+    def __init__(self, batch: Batch, known: set[str], for_update: str) -> None:
         """``known`` are projects that are surely there."""
-        self._session = session
         self._batch = batch
         self._known = known
         self._for_update = for_update
@@ -93,10 +98,16 @@ class BatchWriter:
         self._inline: dict[str, bytes] = {}
         self._files: list[Row] = []
         self._events: list[tuple[str, str | None, str]] = []
-        self._now = time.time_ns() // 1000
+        self._now = 0
+        self._versions = [
+            version_row(new.record, self._add_files(new.record.uid, new.files))
+            for new in batch.versions
+        ]
 
-    def write(self) -> Mapping[str, int]:
-        batch, session = self._batch, self._session
+    def write(self, session: Session) -> Mapping[str, int]:
+        """Write all; the numbers given, as `Catalog.write` returns them."""
+        batch, self._session = self._batch, session
+        self._now = time.time_ns() // 1000
         if batch.snapshots:
             for name in sorted({f"{s.resource}/{s.project}/{s.name}" for s in batch.snapshots}):
                 session.lock(name)
@@ -176,26 +187,24 @@ class BatchWriter:
         return firsts
 
     def _write_versions(self, nexts: dict[tuple[str, str], int]) -> None:
-        rows: list[Row] = []
         labelled: dict[str, VersionRecord] = {}
         tagged: list[tuple[NewVersion, int]] = []
         names: set[tuple[str, str, str]] = set()
         numbers = self._numbers
-        for new in self._batch.versions:
+        for new, row in zip(self._batch.versions, self._versions, strict=True):
             record = new.record
             artifact = (record.project, record.key)
-            number = nexts[artifact]
+            row[NUMBER] = number = nexts[artifact]
             nexts[artifact] = number + 1
             numbers[record.uid] = number
             if record.name is not None:
                 self._check_name(record.project, record.key, record.name, names)
-            rows.append(version_row(record, number, self._add_files(record.uid, new.files)))
             if record.labels:
                 labelled[record.uid] = record
             if record.tags:
                 tagged.append((new, number))
         session = self._session
-        session.many(_VERSION, rows)
+        session.many(_VERSION, self._versions)
         self._write_labels(labelled)
         for new, number in tagged:
             record = new.record
