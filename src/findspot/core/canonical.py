@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import TypeAlias
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 JsonObject: TypeAlias = "dict[str, Json]"
 
 _encoder = json.JSONEncoder(
@@ -21,12 +21,21 @@ _encoder = json.JSONEncoder(
 def canonical_json(value: object) -> bytes:
     """``value`` (None, bool, int, float, str, list, dict with text keys) as canonical bytes.
 
-    Raises TypeError for anything else. NaN and infinities are written as `json` writes them.
+    Raises TypeError for objects that JSON does not know. NaN and infinities are written as `json`
+    writes them, tuples as lists and other keys as texts: where ``(1,)`` and ``[1]`` must not be
+    the same, ask `is_plain` first. A lone surrogate is written as it is escaped in JSON.
 
     >>> canonical_json({"b": 1, "a": [True, None]})
     b'{"a":[true,null],"b":1}'
     """
-    return _encoder.encode(value).encode()
+    text = _encoder.encode(value)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        # Outside of text JSON is ASCII, so what cannot be written stands in a text.
+        return "".join(
+            f"\\u{ord(c):04x}" if 0xD800 <= ord(c) <= 0xDFFF else c for c in text
+        ).encode()
 
 
 def is_plain(value: object, *, depth: int = 64) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import unicodedata
 
 from findspot.core.errors import InvalidName
+from findspot.core.ids import is_uid
 
 NAME_LENGTH = 128
 KEY_LENGTH = 512
@@ -39,17 +40,26 @@ def check_key(value: object, role: str = "artifact key") -> str:
     text = _text(value, role, KEY_LENGTH)
     for part in text.split("/"):
         _check_part(part, value, role)
+    _check_no_uid(text, value, role)
     return text
 
 
 def check_tag(value: object, role: str = "tag") -> str:
-    """``value`` if it may name a version: a name that is not ``latest`` and not a number."""
+    """``value`` in normal form if it may name a version: a name that is not ``latest``, no number
+    and no uid."""
     text = check_name(value, role)
     if text == "latest":
         raise InvalidName(role, value, "'latest' always means the newest version")
     if text.isdigit():
         raise InvalidName(role, value, "a number means a version's number")
+    _check_no_uid(text, value, role)
     return text
+
+
+def _check_no_uid(text: str, value: object, role: str) -> None:
+    """A reference of this form would mean a version by its uid."""
+    if len(text) == 36 and is_uid(text.lower()):
+        raise InvalidName(role, value, "it is written as a uid, and would be taken for one")
 
 
 def _text(value: object, role: str, limit: int) -> str:
@@ -90,21 +100,25 @@ def check_file_path(value: object, role: str = "file name") -> str:
     """``value`` if it is a good relative path of a version's file: parts joined by ``/``.
 
     File names come from people's folders, so more characters are allowed than in keys; what could
-    leave the folder (absolute paths, ``..``, NUL, backslashes) is not.
+    leave the folder (absolute paths, ``..``, NUL, backslashes) is not, nor what is no Unicode text.
 
     >>> check_file_path("images/0001 (copy).png")
     'images/0001 (copy).png'
     """
     if not isinstance(value, str):
         raise InvalidName(role, value, f"it is a {type(value).__name__}, not text")
-    if value.isalnum() and len(value) <= 255:
+    if value.isascii() and value.isalnum() and len(value) <= 255:
         return value
     if not value or len(value) > 4096:
         raise InvalidName(role, value, f"it has {len(value)} characters, 1 to 4096 are allowed")
     for part in value.split("/"):
         if part in ("", ".", ".."):
             raise InvalidName(role, value, f"{part!r} is not allowed as a part of a path")
-        if len(part.encode(errors="surrogateescape")) > 255:
+        try:
+            size = len(part.encode())
+        except UnicodeEncodeError:
+            raise InvalidName(role, value, "it is no text in UTF-8") from None
+        if size > 255:
             raise InvalidName(role, value, "a part of it is longer than 255 bytes")
     if "\0" in value or "\\" in value:
         raise InvalidName(role, value, "it holds NUL or a backslash")

@@ -4,7 +4,8 @@
     <key>[#<iteration>][:<tag or version>][@<uid>]          in the current project
     <uid>                                                   the version itself
 
-``artifacts`` as kind matches any kind; a kind may be written in the singular or the plural.
+``artifacts`` as kind matches any kind; a kind may be written in the singular or the plural. Behind
+``store://``, as in every URI, ``%20`` stands for a space and ``%25`` for ``%``.
 """
 
 from __future__ import annotations
@@ -23,16 +24,18 @@ _PLURALS = {kind: {"directory": "directories"}.get(kind, f"{kind}s") for kind in
 _KINDS: dict[str, str | None] = {ANY_KIND: None, "artifact": None}
 _KINDS.update({kind: kind for kind in KINDS})
 _KINDS.update({plural: kind for kind, plural in _PLURALS.items()})
+_ITERATION_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """A parsed reference. `version` is a tag, a version's name, its number as text, or None: latest.
+    """A parsed reference.
 
     Args:
-        kind: one of `KINDS`, or None for any.
+        kind: one of `KINDS`, or None for any; it is written only together with a project.
         project: None for the current project.
         key: None only where `uid` alone is given.
+        version: a tag, a version's name, its number as text, or None: the newest.
     """
 
     key: str | None = None
@@ -46,13 +49,15 @@ class Reference:
         if self.key is None:
             return self.uid or ""
         text = self.key
-        if self.project is not None:
-            kind = ANY_KIND if self.kind is None else _PLURALS[self.kind]
-            text = f"{SCHEME}{kind}/{self.project}/{self.key}"
         if self.iteration is not None:
             text += f"#{self.iteration}"
         if self.version is not None:
             text += f":{self.version}"
+        if self.project is not None:
+            kind = ANY_KIND if self.kind is None else _PLURALS[self.kind]
+            # No name can hold the other marks of a URI, so only this one is to be escaped.
+            text = f"{kind}/{self.project}/{text}".replace("%", "%25")
+            text = f"{SCHEME}{text}"
         if self.uid is not None:
             text += f"@{self.uid}"
         return text
@@ -70,52 +75,76 @@ def parse_reference(text: object) -> Reference:
         raise InvalidReference(repr(text), f"it is a {type(text).__name__}, not text")
     if not text:
         raise InvalidReference(text, "it is empty")
-    lowered = text.lower()
-    if is_uid(lowered):
-        return Reference(uid=lowered)
+    if len(text) == 36 and is_uid(text.lower()):
+        return Reference(uid=text.lower())
+    try:
+        return _parse(text)
+    except InvalidName as error:
+        raise InvalidReference(text, error.what) from None
+
+
+def _parse(text: str) -> Reference:
     rest, uid = _split_last(text, "@")
     if uid is not None:
         uid = uid.lower()
         if not is_uid(uid):
-            raise InvalidReference(text, f"{uid!r} after '@' is no uid")
-    project: str | None = None
+            raise InvalidReference(text, f"{uid[:80]!r} after '@' is no uid")
     kind: str | None = None
-    if "://" in rest:
-        if not rest.startswith(SCHEME):
-            raise InvalidReference(text, f"its scheme is {rest.split('://', 1)[0]!r}, not 'store'")
-        parts = unquote(rest.removeprefix(SCHEME)).split("/", 2)
-        if len(parts) != 3:
-            raise InvalidReference(text, "after store:// come a kind, a project and a key")
-        kind_text, project, rest = parts
-        if kind_text not in _KINDS:
-            raise InvalidReference(
-                text,
-                f"{kind_text!r} is no kind; kinds are {', '.join([ANY_KIND, *_PLURALS.values()])}",
-            )
-        kind = _KINDS[kind_text]
+    project: str | None = None
+    is_uri = "://" in rest
+    if is_uri:
+        kind, project, rest = _parse_place(text, rest)
     rest, version = _split_last(rest, ":")
     rest, iteration_text = _split_last(rest, "#")
     iteration = None
     if iteration_text is not None:
-        if not (iteration_text.isascii() and iteration_text.isdigit()):
-            raise InvalidReference(text, f"the iteration {iteration_text!r} is no whole number")
+        digits = iteration_text.isascii() and iteration_text.isdigit()
+        if not digits or len(iteration_text) > _ITERATION_DIGITS:
+            raise InvalidReference(
+                text,
+                f"the iteration {iteration_text[:80]!r} is no whole number of at most "
+                f"{_ITERATION_DIGITS} digits",
+            )
         iteration = int(iteration_text)
+    if is_uri:
+        # Only now, so that an escaped mark stays a part of the name that it stands in.
+        rest = _unquoted(text, rest)
+        version = None if version is None else _unquoted(text, version)
     named = None if version is None else version.lower()
     if named is not None and is_uid(named):
         if uid is not None and uid != named:
             raise InvalidReference(text, "it names two different uids")
         version, uid = None, named
+    return Reference(
+        key=check_key(rest),
+        project=project,
+        kind=kind,
+        iteration=iteration,
+        version=None if version is None else check_name(version, "tag or version"),
+        uid=uid,
+    )
+
+
+def _parse_place(text: str, rest: str) -> tuple[str | None, str, str]:
+    """Kind, project and what follows them in ``store://kind/project/...``."""
+    if not rest.startswith(SCHEME):
+        scheme = rest.split("://", 1)[0]
+        raise InvalidReference(text, f"its scheme is {scheme[:80]!r}, not 'store'")
+    parts = rest.removeprefix(SCHEME).split("/", 2)
+    if len(parts) != 3:
+        raise InvalidReference(text, "after store:// come a kind, a project and a key")
+    kind, project, rest = parts
+    if kind not in _KINDS:
+        known = ", ".join([ANY_KIND, *_PLURALS.values()])
+        raise InvalidReference(text, f"{kind[:80]!r} is no kind; kinds are {known}")
+    return _KINDS[kind], check_name(_unquoted(text, project), "project name"), rest
+
+
+def _unquoted(text: str, part: str) -> str:
     try:
-        return Reference(
-            key=check_key(rest),
-            project=None if project is None else check_name(project, "project name"),
-            kind=kind,
-            iteration=iteration,
-            version=None if version is None else check_name(version, "tag or version"),
-            uid=uid,
-        )
-    except InvalidName as error:
-        raise InvalidReference(text, error.what) from None
+        return unquote(part, errors="strict")
+    except UnicodeDecodeError:
+        raise InvalidReference(text, f"{part[:80]!r} stands for no text in UTF-8") from None
 
 
 def _split_last(text: str, mark: str) -> tuple[str, str | None]:
