@@ -20,10 +20,9 @@ from findspot.engine.errors import CannotResume
 from findspot.engine.graph_json import graph_to_json
 from findspot.engine.plans import Plan, make_plan
 from findspot.engine.sources import LiveTask, PluginHandler, PluginTask, TaskSource, imported
-from findspot.graph.checking import check
 from findspot.graph.spec import HandlerSpec, TaskGraph, TaskSpec
 from findspot.graph.tasks import Task
-from findspot.graph.yaml_graph import Document, build_graph, read_document
+from findspot.graph.yaml_graph import Document, checked_graph, read_document
 from findspot.handlers import default_registry
 from findspot.plugins.analysis import Analysis, analyse
 from findspot.plugins.loading import load_plugin
@@ -201,8 +200,8 @@ def _graph(
                 owners[name] = analysis.name
         tasks.update(analysis.tasks)
         handlers.update(analysis.handlers)
-    graph, found = build_graph(document, tasks, handlers)
-    return graph, [*problems, *(found or check(graph))]
+    graph, found = checked_graph(document, tasks, handlers)
+    return graph, [*problems, *found]
 
 
 def _functions(document: Document, problems: list[Problem]) -> dict[str, Task[..., Any]]:
