@@ -152,7 +152,7 @@ LITERALS: list[tuple[Any, Type]] = [
 ]
 
 
-@pytest.mark.parametrize(("value", "type_"), LITERALS, ids=lambda v: str(v))
+@pytest.mark.parametrize(("value", "type_"), LITERALS, ids=range(len(LITERALS)))
 def test_types_of_literals(value: Any, type_: Type) -> None:
     assert infer(value) == type_
 
