@@ -23,6 +23,7 @@ from findspot.catalog import open_catalog
 from findspot.catalog.errors import TagMoved
 from findspot.catalog.protocol import Batch, Catalog
 from findspot.core.digests import hash_bytes
+from findspot.core.errors import NotFound
 from findspot.core.records import VersionQuery
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -100,6 +101,45 @@ def test_writers_and_deleters_of_the_same_bytes(catalog: Catalog) -> None:
         list(pool.map(work, range(4)))
     assert numbers_of(catalog, "common") == list(range(1, 61))
     assert catalog.check() == []
+
+
+def test_labels_tags_and_deletion_of_the_same_versions(catalog: Catalog) -> None:
+    records = [save(catalog, labels={"a": "0", "b": "0"}, tags=[f"t{i}"]) for i in range(12)]
+
+    def work(i: int) -> None:
+        for n, record in enumerate(records):
+            if i == 0 and n % 2:
+                catalog.delete_version(record.uid)
+                continue
+            try:
+                catalog.set_labels(record.uid, {"a": f"{i}", "b": None, f"c{i}": "1"})
+                catalog.set_tag("default", "samples", "moving", record.number)
+            except NotFound:
+                assert n % 2
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    assert numbers_of(catalog, "samples") == [1, 3, 5, 7, 9, 11]
+    for i in range(4):
+        query = VersionQuery(project="default", labels={f"c{i}": "1"})
+        assert len(catalog.search_versions(query).items) == 6
+    assert catalog.check() == []
+
+
+def test_the_write_ahead_log_stays_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "catalog.db"
+    catalog = open_catalog(str(path))
+
+    def fill() -> int:
+        for _ in range(200):
+            save(catalog)
+        return Path(f"{path}-wal").stat().st_size
+
+    monkeypatch.setattr("findspot.catalog.sqlite_database.CHECKPOINT_WRITES", 10)
+    short = fill()
+    monkeypatch.undo()
+    assert short < fill() / 3
+    catalog.close()
 
 
 def test_events_are_never_missed_by_a_reader_who_follows(catalog: Catalog) -> None:

@@ -33,9 +33,11 @@ from findspot.core.errors import FindspotError, FormatTooNew, ReadOnly, StorageF
 
 BUSY_TIMEOUT = 60_000
 """Milliseconds to wait for a program that writes without queueing."""
-CHECKPOINT_PAGES = 8000
-"""The write-ahead log goes into the database after so many pages (32 MB): each time costs two
-flushes of the disk, which a thousand small writes share."""
+CHECKPOINT_WRITES = 512
+"""The write-ahead log goes into the database after so many writes of all processes together: each
+time costs flushes of the disk, which many small writes share."""
+CHECKPOINT_PAGES = 16_000
+"""And at once after so many pages (64 MB), which only large batches reach."""
 _FORK_PATIENCE = 5.0
 """Seconds that a fork waits for the statements of other threads."""
 
@@ -153,6 +155,9 @@ class SqliteDatabase:
                     if isinstance(error, _DRIVER_ERRORS):
                         raise self._translated(error) from error
                     raise
+                due = self._checkpoint_is_due()
+        if due:
+            self._checkpoint()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Session]:
@@ -238,6 +243,33 @@ class SqliteDatabase:
             yield
         finally:
             fcntl.flock(queue, fcntl.LOCK_UN)
+
+    def _checkpoint_is_due(self) -> bool:
+        """Count a write, in the queue's file and in our turn; whether it is the last of many."""
+        queue = self._queue
+        if queue is None or queue < 0:
+            return False
+        count = int.from_bytes(os.pread(queue, 4, 0), "little") + 1
+        due = count >= CHECKPOINT_WRITES
+        # Nobody's loss if the disk is full or the process dies: the log then grows a little more.
+        with contextlib.suppress(OSError):
+            os.pwrite(queue, (0 if due else count).to_bytes(4, "little"), 0)
+        return due
+
+    def _checkpoint(self) -> None:
+        """Bring the write-ahead log into the database: nearly all of it while others write, and
+        the rest in our turn, so that the next writer begins the log anew."""
+        connection = self._take()
+        try:
+            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()[0]
+            if not busy:
+                with self._write_lock, self._turn():
+                    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        except sqlite3.Error:
+            # The write itself is recorded. A disk that is full or broken says so at the next one.
+            return
+        finally:
+            self._idle.append(connection)
 
     def _open_queue(self) -> int:
         try:
