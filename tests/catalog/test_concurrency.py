@@ -185,6 +185,7 @@ def test_one_of_many_threads_moves_a_tag(catalog: Catalog) -> None:
     assert len(catalog.tag_history("default", "samples", "golden")) == 1
 
 
+@pytest.mark.slow
 def test_processes_write_one_key(catalog: Catalog) -> None:
     processes, count = 4, 100
     gate = SPAWN.Barrier(processes)
@@ -193,6 +194,7 @@ def test_processes_write_one_key(catalog: Catalog) -> None:
     assert catalog.check() == []
 
 
+@pytest.mark.slow
 def test_processes_open_a_new_catalog_at_once(new_url: str) -> None:
     processes = 4
     gate, answers = SPAWN.Barrier(processes), SPAWN.Queue()
@@ -205,6 +207,7 @@ def test_processes_open_a_new_catalog_at_once(new_url: str) -> None:
     catalog.close()
 
 
+@pytest.mark.slow
 def test_one_of_many_processes_moves_a_tag(catalog: Catalog) -> None:
     processes = 3
     catalog.write(Batch(versions=[new_version() for _ in range(processes + 1)]))
@@ -249,6 +252,7 @@ def test_a_forked_child_opens_connections_of_its_own(catalog: Catalog) -> None:
     assert catalog.check() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.05, 0.11, 0.23])
 def test_what_was_acknowledged_survives_a_kill(
     catalog: Catalog, tmp_path: Path, seconds: float
