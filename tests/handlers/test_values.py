@@ -124,6 +124,11 @@ class Access(Flag):
     WRITE = 2
 
 
+def type_and_place(value: Any) -> str:
+    """An id that is the same in every process (a set's order is not)."""
+    return type(value).__name__
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -163,7 +168,7 @@ class Access(Flag):
         Access.READ | Access.WRITE,
         {"level": Level.LOW, "colours": [Colour.RED]},
     ],
-    ids=lambda value: repr(value)[:40].encode("ascii", "backslashreplace").decode(),
+    ids=type_and_place,
 )
 def test_a_table_of_values_comes_back_exactly(value: Any) -> None:
     loaded = round_trip(value)

@@ -10,6 +10,7 @@ import os
 import platform
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import ClassVar
 
@@ -104,17 +105,32 @@ def describe_environment(cwd: str | os.PathLike[str] | None = None) -> JsonObjec
     }
     return {name: _text(value) for name, value in document.items()}
 
+FRESH_SECONDS = 1.0
+"""A description is used for all jobs that start in so many seconds."""
+
 
 class Gathering:
     """An environment that is being described by a thread in the background."""
 
     def __init__(self, cwd: Path) -> None:
         self.cwd = cwd
+        self._place = (os.getpid(), dict(os.environ), tuple(sys.path))
+        self._time = time.monotonic()
         self._found: tuple[Digest, bytes] | None = None
         self._thread = threading.Thread(
             target=self._gather, name="findspot-environment", daemon=True
         )
         self._thread.start()
+
+    def holds(self, cwd: Path) -> bool:
+        """Whether it still describes the environment of a job that starts in ``cwd`` now: it is
+        younger than `FRESH_SECONDS`, and neither process, variables nor search path have changed.
+        """
+        return (
+            self.cwd == cwd
+            and time.monotonic() - self._time < FRESH_SECONDS
+            and self._place == (os.getpid(), dict(os.environ), tuple(sys.path))
+        )
 
     @property
     def running(self) -> bool:
@@ -161,13 +177,16 @@ class EnvironmentProbe:
     def start(self, cwd: str | os.PathLike[str] | None = None) -> Gathering:
         """Begin to describe the environment as it is now, and return in well under a ms.
 
-        The `Gathering` that it returns has the result of this very call, also where several jobs
-        start at the same time in different folders.
+        The `Gathering` that it returns is for this very call, also where several jobs start at the
+        same time in different folders. Jobs that follow each other within `FRESH_SECONDS` share
+        one.
         """
         folder = Path(os.path.abspath(os.curdir if cwd is None else cwd))
         with self._lock:
-            self._latest = gathering = Gathering(folder)
-        return gathering
+            latest = self._latest
+            if latest is None or not latest.holds(folder):
+                self._latest = latest = Gathering(folder)
+        return latest
 
     def result(self) -> tuple[Digest, bytes]:
         """Digest and canonical JSON of the latest description; waits until it is there."""
