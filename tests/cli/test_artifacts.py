@@ -31,8 +31,9 @@ def test_save_show_and_load_a_value(workspace: Path, findspot: Command) -> None:
     )
     assert saved.out.startswith("store://values/default/limits:1@")
     shown = findspot("artifact", "show", "limits")
-    for words in (f"uri      {saved.out}", "tags     golden\n", "labels   use=test\n"):
-        assert words in shown.out
+    fields = dict(line.split(maxsplit=1) for line in shown.out.splitlines()[:9])
+    assert fields["uri"] == saved.out.strip()
+    assert (fields["tags"], fields["labels"]) == ("golden", "use=test")
     document = findspot("artifact", "show", "limits:golden", "--json").document()
     assert (document["version"], document["tags"]) == (1, ["golden"])
     assert [file["size"] > 0 for file in document["files"]] == [True]

@@ -146,10 +146,11 @@ def confirm(question: str, *, undone: str) -> None:
     Args:
         undone: what did not happen then, as a sentence.
     """
-    try:
-        agreed = typer.confirm(question, err=True)
-    except typer.Abort:
+    sys.stderr.write(f"{question} [y/N]: ")
+    sys.stderr.flush()
+    answer = sys.stdin.readline()
+    if not answer.endswith("\n"):
         sys.stderr.write("\n")
-        agreed = False
+    agreed = answer.strip().lower() in ("y", "yes")
     if not agreed:
         raise NotConfirmed(undone, how="Where nobody can be asked, say --yes.")
