@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
-from findspot.core.digests import hash_bytes, hash_stream
+from findspot.core.digests import flat, hash_bytes
 from findspot.core.errors import BlobDamaged, BlobMissing, FindspotError, InvalidName
 from findspot.core.names import check_file_path
 from findspot.core.records import FileEntry
@@ -31,7 +31,9 @@ class _Sink:
         self._writer: BlobWriter | None = None
 
     def write(self, data: Buffer, /) -> int:
-        size = data.nbytes if isinstance(data, memoryview) else len(data)
+        if type(data) is not bytes:
+            data = flat(data)
+        size = len(data)
         if self._writer is None:
             if len(self._small) + size <= self._folder.inline_limit:
                 self._small += data
@@ -54,7 +56,8 @@ class _Sink:
             blob = self._writer.commit()
         finally:
             self._writer.__exit__(None, None, None)
-        self._folder.entries[self._name] = FileEntry(self._name, blob.digest, blob.size)
+        name = self._folder.new_name(self._name)
+        self._folder.entries[name] = FileEntry(name, blob.digest, blob.size)
 
     def discard(self, error: BaseException) -> None:
         if self._writer is not None:
@@ -90,7 +93,7 @@ class WorkspaceSaveFolder:
 
     @contextmanager
     def open(self, name: str) -> Iterator[BinarySink]:
-        sink = _Sink(self, self._new(name))
+        sink = _Sink(self, self.new_name(name))
         try:
             yield sink
         except BaseException as error:
@@ -99,8 +102,8 @@ class WorkspaceSaveFolder:
         sink.finish()
 
     def write(self, name: str, data: Buffer) -> None:
-        name = self._new(name)
-        size = data.nbytes if isinstance(data, memoryview) else len(data)
+        name = self.new_name(name)
+        size = len(data) if type(data) is bytes else memoryview(data).nbytes
         if size <= self.inline_limit and self._inline_total + size <= _INLINE_TOTAL:
             kept = data if type(data) is bytes else bytes(data)
             self._inline_total += size
@@ -110,7 +113,7 @@ class WorkspaceSaveFolder:
         self.entries[name] = FileEntry(name, blob.digest, blob.size)
 
     def path(self, name: str) -> Path:
-        name = self._new(name)
+        name = self.new_name(name)
         if self._scratch is None:
             self._stack = ExitStack()
             self._scratch = self._stack.enter_context(self.store.scratch())
@@ -120,7 +123,7 @@ class WorkspaceSaveFolder:
 
     def add(self, name: str, source: Path) -> None:
         if source.is_dir() and not source.is_symlink():
-            for file in _walk(source):
+            for file in walk(source):
                 self._add_file(f"{name}/{file.relative_to(source).as_posix()}", file, move=False)
         else:
             self._add_file(name, source, move=False)
@@ -128,14 +131,19 @@ class WorkspaceSaveFolder:
     def finish(self) -> tuple[FileEntry, ...]:
         """Store what was written to paths; all files, sorted by path."""
         if self._scratch is not None:
-            for file in _walk(self._scratch):
+            for file in walk(self._scratch):
                 self._add_file(file.relative_to(self._scratch).as_posix(), file, move=True)
         if len(self.entries) == 1:
             return tuple(self.entries.values())
-        return tuple(self.entries[name] for name in sorted(self.entries))
+        names = sorted(self.entries)
+        folders = {parent for name in names if "/" in name for parent in _parents(name)}
+        for name in names:
+            if name in folders:
+                raise InvalidName("file name", name, "the handler wrote a folder of this name too")
+        return tuple(self.entries[name] for name in names)
 
     def _add_file(self, name: str, file: Path, *, move: bool) -> None:
-        name = self._new(name)
+        name = self.new_name(name)
         if file.is_symlink() or not file.is_file():
             raise FindspotError(
                 "It is neither a file nor a folder.",
@@ -149,11 +157,18 @@ class WorkspaceSaveFolder:
             blob = self.store.put_file(file, move=move)
             self.entries[name] = FileEntry(name, blob.digest, blob.size)
 
-    def _new(self, name: str) -> str:
+    def new_name(self, name: str) -> str:
+        """The name of a file that is not there yet."""
         checked = check_file_path(name)
         if checked in self.entries:
             raise InvalidName("file name", name, "the handler wrote a file of this name already")
         return checked
+
+
+class View(Protocol):
+    """Makes a folder with all files of a version under their names."""
+
+    def materialise(self, source: WorkspaceLoadFolder, /) -> Path: ...
 
 
 class WorkspaceLoadFolder:
@@ -171,7 +186,7 @@ class WorkspaceLoadFolder:
         files: Sequence[FileEntry],
         store: BlobStore,
         *,
-        view: FolderView,
+        view: View,
         where: str,
         remedy: str,
         trusted: bool,
@@ -245,91 +260,20 @@ class WorkspaceLoadFolder:
             raise BlobDamaged(error.expected, error.found, where=where, how=self._remedy) from None
 
 
-class FolderView:
-    """A readable folder for one version, made when first asked for.
-
-    Args:
-        folder: where it is to be; a sibling is filled first and renamed, so it is whole or absent.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def materialise(self, source: WorkspaceLoadFolder) -> Path:
-        """The folder with every file under its own name, read-only; its bytes are verified now."""
-        if self._current(source):
-            return self._folder
-        import secrets
-        import shutil
-
-        draft = self._folder.with_name(f"{self._folder.name}.{secrets.token_hex(6)}.tmp")
-        try:
-            for entry in source.files:
-                write_file(source, entry, draft / entry.path)
-            draft.mkdir(parents=True, exist_ok=True)
-            if self._folder.exists():
-                shutil.rmtree(self._folder, ignore_errors=True)
-            try:
-                draft.rename(self._folder)
-            except OSError:
-                if not self._current(source):  # another process was faster, and made it whole
-                    raise
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
-        return self._folder
-
-    def _current(self, source: WorkspaceLoadFolder) -> bool:
-        """Whether the folder is there and nobody changed a file in it."""
-        if not self._folder.is_dir():
-            return False
-        for entry in source.files:
-            path = self._folder / entry.path
-            try:
-                if path.stat().st_size != entry.size:
-                    return False
-            except OSError:
-                return False
-            stored = source.stored(entry)
-            if stored is None or not stored.samefile(path):
-                with path.open("rb") as reader:
-                    if hash_stream(reader) != entry.digest:
-                        return False
-        return True
+def _parents(name: str) -> Iterator[str]:
+    """The folders that a file's name goes through: ``a`` and ``a/b`` of ``a/b/c``."""
+    place = name.find("/")
+    while place >= 0:
+        yield name[:place]
+        place = name.find("/", place + 1)
 
 
-def write_file(source: WorkspaceLoadFolder, entry: FileEntry, target: Path) -> None:
-    """Write one file of a version to ``target``: verified, read-only, sharing the blob's bytes on
-    disk where it can (a symbolic link), copied where it cannot."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    stored = source.stored(entry)
-    if stored is not None:
-        target.symlink_to(stored)
-        return
-    copy_file(source, entry, target)
-    target.chmod(0o444)
-
-
-def copy_file(source: WorkspaceLoadFolder, entry: FileEntry, target: Path) -> None:
-    """Write one file of a version to ``target`` as a copy of the user's own, whole or absent."""
-    import secrets
-    import shutil
-
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.tmp")
-    try:
-        with source.open(entry.path) as reader, draft.open("xb") as sink:
-            shutil.copyfileobj(reader, sink, 4 << 20)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _walk(folder: Path) -> Iterator[Path]:
+def walk(folder: Path) -> Iterator[Path]:
     """Every file below a folder (links to folders are not followed), in a stable order."""
     with os.scandir(folder) as listing:
         entries = sorted(listing, key=lambda e: e.name)
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
-            yield from _walk(Path(entry.path))
+            yield from walk(Path(entry.path))
         else:
             yield Path(entry.path)

@@ -13,16 +13,22 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from findspot.artifacts.settings import FILE_NAME, write_default_settings
-from findspot.core.errors import FindspotError, ReadOnly, StorageFull
+from findspot.core.digests import hash_bytes
+from findspot.core.errors import FindspotError
+from findspot.store.errors import write_failure
 
 FOLDER_NAME = ".findspot"
+_PLACE_PARAMETERS = frozenset({"host", "hostaddr", "port", "dbname", "service"})
+_USER = re.compile(r"(://[^/?#:@]*):[^/?#]*@")
+_PASSWORD = re.compile(r"([?&](?:ssl)?password=)[^&#]*")
 
 
 class NoWorkspace(FindspotError):
@@ -43,17 +49,24 @@ class BadWorkspaceUrl(FindspotError):
 
     def __init__(self, url: str, reason: str) -> None:
         super().__init__(
-            f"{url!r} is no workspace: {reason}",
+            f"{shown_url(url)[:200]!r} is no workspace: {reason}.",
             how="Give a folder, file:///folder, or postgresql://user@host/database?store=<folder>.",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A workspace's folder on this machine, and the settings that its URL brings along."""
+    """Where a workspace is.
+
+    Args:
+        folder: its folder on this machine.
+        url: what leads to the same place from any folder and process.
+        overrides: the settings that its URL brings along.
+    """
 
     folder: Path
-    overrides: Mapping[str, str]
+    url: str = field(repr=False)
+    overrides: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def locate(url: str | os.PathLike[str] | None, environment: Mapping[str, str]) -> Location:
@@ -62,12 +75,28 @@ def locate(url: str | os.PathLike[str] | None, environment: Mapping[str, str]) -
     if url is None:
         given = environment.get("FINDSPOT_WORKSPACE")
         if not given:
-            return Location(find_upwards(Path.cwd()) or Path.cwd() / FOLDER_NAME, {})
+            here = Path.cwd()
+            return _on_disk(find_upwards(here) or here / FOLDER_NAME)
         url = given
-    text = os.fspath(url)
+    try:
+        text = os.fspath(url)
+    except TypeError:
+        raise BadWorkspaceUrl(repr(url), "it is neither text nor a path") from None
+    if not text or "\0" in text:
+        raise BadWorkspaceUrl(text, "it is empty, or holds NUL")
     if "://" in text:
         return _from_url(text, environment)
-    return Location(_folder(Path(text).expanduser()), {})
+    return _on_disk(_folder(Path(text).expanduser()))
+
+
+def shown_url(url: str) -> str:
+    """A URL as it may be shown: without passwords.
+
+    >>> shown_url("postgresql://ann:secret@db/lab?store=/data&password=secret")
+    'postgresql://ann:***@db/lab?store=/data&password=***'
+    """
+    hidden = _USER.sub(r"\1:***@", url)
+    return _PASSWORD.sub(r"\1***", hidden)
 
 
 def find_upwards(start: Path) -> Path | None:
@@ -111,12 +140,9 @@ def write_once(file: Path, data: bytes, mode: int = 0o644) -> bool:
 
 def storage_error(error: OSError, where: str) -> FindspotError:
     """The Findspot error for an operating system's refusal to write."""
-    import errno
-
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageFull(where)
-    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return ReadOnly(where)
+    failure = write_failure(error, where)
+    if isinstance(failure, FindspotError):
+        return failure
     return FindspotError(
         f"The workspace cannot be written to: {error.strerror or error}.",
         where=where,
@@ -131,32 +157,40 @@ def _folder(path: Path) -> Path:
     return path / FOLDER_NAME
 
 
+def _on_disk(folder: Path) -> Location:
+    return Location(folder, str(folder))
+
+
 def _from_url(text: str, environment: Mapping[str, str]) -> Location:
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise BadWorkspaceUrl(text, str(error)) from None
     if parts.scheme == "file":
         if parts.netloc not in ("", "localhost") or not parts.path:
             raise BadWorkspaceUrl(text, "a file URL has three slashes: file:///folder")
-        return Location(_folder(Path(unquote(parts.path))), {})
-    if parts.scheme in ("postgresql", "postgres"):
-        query = parse_qs(parts.query)
-        stores = query.pop("store", [])
-        if len(stores) != 1:
-            raise BadWorkspaceUrl(text, "it does not say where the blobs are (?store=...)")
-        plain = urlunsplit(
-            (
-                "postgresql",
-                parts.netloc,
-                parts.path,
-                "&".join(f"{k}={v}" for k, vs in query.items() for v in vs),
-                "",
-            )
-        )
-        home = Path(
-            environment.get("FINDSPOT_HOME")
-            or Path(environment.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "findspot"
-        )
-        from findspot.core.digests import hash_bytes
-
-        name = hash_bytes(f"{parts.hostname}:{parts.port}{parts.path}".encode())[7:23]
-        return Location(home / name, {"catalog": plain, "store": stores[0]})
-    raise BadWorkspaceUrl(text, f"its scheme {parts.scheme!r} is not known")
+        path = unquote(parts.path)
+        if "\0" in path or parts.query or parts.fragment:
+            raise BadWorkspaceUrl(text, "a folder's name holds no NUL, and '?' and '#' escaped")
+        return _on_disk(_folder(Path(path)))
+    if parts.scheme not in ("postgresql", "postgres"):
+        raise BadWorkspaceUrl(text, f"its scheme {parts.scheme!r} is not known")
+    # As libpq reads it: a plus sign stands for itself.
+    query = parse_qsl(parts.query.replace("+", "%2B"), keep_blank_values=True)
+    stores = [value for name, value in query if name == "store"]
+    if len(stores) != 1 or not stores[0]:
+        raise BadWorkspaceUrl(text, "it does not say where the blobs are (?store=...)")
+    others = [(name, value) for name, value in query if name != "store"]
+    plain = urlunsplit(
+        ("postgresql", parts.netloc, parts.path, urlencode(others, quote_via=quote), "")
+    )
+    home = Path(
+        environment.get("FINDSPOT_HOME")
+        or Path(environment.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "findspot"
+    )
+    # Whoever comes to the same database, by whatever user and password, has the same folder here.
+    places = [f"{name}={value}" for name, value in sorted(others) if name in _PLACE_PARAMETERS]
+    database = f"{parts.hostname or ''}:{port or ''}{parts.path}?{'&'.join(places)}"
+    folder = home.absolute() / hash_bytes(database.encode())[7:23]
+    return Location(folder, text, {"catalog": plain, "store": stores[0]})

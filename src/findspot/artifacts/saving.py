@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,9 @@ from findspot.artifacts.folders import WorkspaceSaveFolder
 from findspot.artifacts.location import storage_error
 from findspot.catalog.protocol import NewVersion
 from findspot.core.canonical import is_plain
-from findspot.core.errors import CheckFailed, FindspotError, Problem
+from findspot.core.errors import FindspotError
 from findspot.core.ids import new_uid
-from findspot.core.names import check_key, check_name, check_tag
 from findspot.core.records import (
-    KINDS,
     FileEntry,
     Preview,
     Producer,
@@ -28,7 +27,7 @@ from findspot.handlers.protocol import ArtifactHandler
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
 
-_STORAGE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+_STORAGE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 
 
 def prepare(
@@ -47,7 +46,7 @@ def prepare(
     iteration: int = 0,
     producer: Producer | None = None,
 ) -> NewVersion:
-    """Store the value's bytes and describe it; names are taken as checked (see `check_options`).
+    """Store the value's bytes and describe it; names are taken as checked (see `check_save`).
 
     Raises:
         HandlerFailed: the handler raised; nothing is recorded.
@@ -55,8 +54,14 @@ def prepare(
     files = store_value(space, value, handler, handler_args)
     described = _call(handler, "describe", handler.describe, value)
     preview = _call(handler, "preview", handler.preview, value)
-    if preview is not None and len(preview.data) > space.settings.preview_limit:
-        preview = None
+    if described and not is_plain(described):
+        _call(handler, "describe", _encodable, described)
+    if preview is not None:
+        if not isinstance(preview, Preview):
+            wrong = TypeError(f"preview gave a {type(preview).__name__}, not a Preview")
+            raise HandlerFailed(handler.name, "preview", wrong)
+        if len(preview.data) > space.settings.preview_limit:
+            preview = None
     return record_of(
         space,
         files,
@@ -134,6 +139,13 @@ def store_value(
         return folder.finish()
 
 
+def _encodable(described: Any) -> None:
+    """What is not plain may still be written as JSON (a NaN, say)."""
+    if not isinstance(described, Mapping):
+        raise TypeError(f"describe gave a {type(described).__name__}, not a mapping")
+    json.dumps(dict(described))
+
+
 def _call(handler: ArtifactHandler, action: str, method: Any, *args: Any, **kwargs: Any) -> Any:
     try:
         return method(*args, **kwargs)
@@ -143,62 +155,3 @@ def _call(handler: ArtifactHandler, action: str, method: Any, *args: Any, **kwar
         if isinstance(error, OSError) and error.errno in _STORAGE:
             raise storage_error(error, str(error.filename or "the workspace")) from error
         raise HandlerFailed(handler.name, action, error) from error
-
-
-def check_options(
-    *,
-    key: str,
-    kind: str | None,
-    labels: Mapping[str, Any] | None,
-    tags: tuple[str, ...],
-    metadata: Mapping[Any, Any] | None,
-    name: str | None,
-    iteration: Any,
-) -> tuple[str, dict[str, str]]:
-    """The key in normal form and the labels as texts; all mistakes in one `CheckFailed`.
-
-    A bad key alone is an `InvalidName`, since it is the commonest mistake.
-    """
-    key = check_key(key)
-    if not (kind or labels or tags or metadata or name or iteration):
-        return key, {}
-    problems: list[Problem] = []
-
-    def attempt(path: str, check: Any, *args: Any) -> None:
-        try:
-            check(*args)
-        except FindspotError as error:
-            problems.append(Problem(path, error.what))
-
-    if kind is not None and kind not in KINDS:
-        problems.append(Problem("kind", f"{kind!r} is no kind", expected=", ".join(KINDS)))
-    texts: dict[str, str] = {}
-    for label, text in (labels or {}).items():
-        attempt("labels", check_name, label, "label")
-        if isinstance(text, str | int | float):
-            texts[label] = str(text)
-            if len(texts[label]) > 1024:
-                problems.append(Problem(f"labels.{label}", "its value is longer than 1024"))
-        else:
-            problems.append(
-                Problem(f"labels.{label}", "a label's value is text", found=type(text).__name__)
-            )
-    for tag in tags:
-        attempt("tags", check_tag, tag)
-    if name is not None:
-        attempt("version", check_tag, name, "version name")
-    for field, entry in (metadata or {}).items():
-        if not isinstance(field, str) or not is_plain(entry):
-            problems.append(
-                Problem(
-                    f"metadata.{field}",
-                    "metadata holds plain JSON values only (None, bool, int, finite float, str, "
-                    "list, dict)",
-                    found=type(entry).__name__,
-                )
-            )
-    if not isinstance(iteration, int) or iteration < 0:
-        problems.append(Problem("iteration", "it is no whole number from 0 up"))
-    if problems:
-        raise CheckFailed(f"The options of artifact {key!r}", problems)
-    return key, texts

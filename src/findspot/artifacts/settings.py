@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from findspot.core.errors import FindspotError, FormatTooNew, Problem
+from findspot.core.errors import FindspotError, FormatTooNew, InvalidName, Problem
 from findspot.core.names import check_name
 
 FORMAT = 1
@@ -20,13 +20,18 @@ ENVIRONMENT_PREFIX = "FINDSPOT_"
 
 
 class BadSettings(FindspotError):
-    """The settings file or an environment variable holds something that is no setting."""
+    """The settings file, an environment variable or an argument holds something that is no setting.
+
+    Args:
+        where: the workspace's folder.
+        problems: every mistake; its `location` is the file, ``environment`` or ``arguments``.
+    """
 
     exit_code = 2
 
-    def __init__(self, where: str, problems: list[Problem]) -> None:
+    def __init__(self, where: str, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
-        listing = "\n".join(f"  {p.path}: {p.message}" for p in problems)
+        listing = "\n".join(f"  {p.location}: {p.path}: {p.message}" for p in problems)
         super().__init__(f"The settings have mistakes:\n{listing}", where=where)
 
 
@@ -61,20 +66,26 @@ class Settings:
 
     @classmethod
     def read(
-        cls, file: Path | None, overrides: Mapping[str, Any], environment: Mapping[str, str]
+        cls, folder: Path, overrides: Mapping[str, Any], environment: Mapping[str, str]
     ) -> Settings:
-        """Settings from the file (where there is one), the environment and arguments.
+        """Settings from the folder's file (where there is one), the environment and arguments.
 
         Raises:
-            BadSettings: lists every unknown key and every value of a wrong type.
+            BadSettings: lists every unknown key and every value of a wrong type, of all three.
             FormatTooNew: a newer program wrote the file.
         """
+        problems: list[Problem] = []
         values: dict[str, Any] = {}
-        if file is not None:
-            values.update(_from_file(file))
-        values.update(_from_environment(environment))
-        values.update(overrides)
-        return replace(cls(), **values)
+        file = folder / FILE_NAME
+        if file.is_file():
+            values |= _checked(_from_file(file, problems), str(file), problems)
+        for name, value in _from_environment(environment, problems).items():
+            variable = ENVIRONMENT_PREFIX + name.upper()
+            values |= _checked({name: value}, "environment", problems, shown=variable)
+        values |= _checked(overrides, "arguments", problems)
+        if problems:
+            raise BadSettings(str(folder), problems)
+        return cls(**values)
 
 
 def login_name() -> str:
@@ -101,68 +112,82 @@ def write_default_settings(project: str | None = None) -> str:
     return text if project is None else f'{text}project = "{project}"\n'
 
 
-def _from_file(file: Path) -> dict[str, Any]:
+def _from_file(file: Path, problems: list[Problem]) -> dict[str, Any]:
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadSettings(str(file), [Problem("$", f"it is no TOML: {error}")]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        reason = "cannot be read" if isinstance(error, OSError) else "is no TOML"
+        problems.append(Problem("$", f"it {reason}: {error}", str(file)))
+        return {}
     number = document.pop("format", FORMAT)
-    if not isinstance(number, int) or isinstance(number, bool):
-        raise BadSettings(str(file), [Problem("format", "it is no whole number")])
-    if number > FORMAT:
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        problems.append(Problem("format", "it is no whole number from 1 up", str(file)))
+    elif number > FORMAT:
         raise FormatTooNew(number, FORMAT, str(file))
-    return _checked(document, str(file))
+    return document
 
 
-def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    problems: list[Problem] = []
+def _from_environment(
+    environment: Mapping[str, str], problems: list[Problem]
+) -> dict[str, int | bool | str]:
+    found: dict[str, int | bool | str] = {}
     for field in fields(Settings):
         name = ENVIRONMENT_PREFIX + field.name.upper()
-        text = environment.get(name)
-        if text is None or text == "":
+        text = environment.get(name, "")
+        if not text:
             continue
         if field.type == "int":
-            if not text.lstrip("-").isdigit():
-                problems.append(Problem(name, f"{text!r} is no whole number"))
-                continue
-            found[field.name] = int(text)
+            try:
+                found[field.name] = int(text)
+            except ValueError:
+                problems.append(Problem(name, f"{text!r} is no whole number", "environment"))
         elif field.type == "bool":
             if text.lower() not in ("0", "1", "true", "false", "yes", "no"):
-                problems.append(Problem(name, f"{text!r} is neither true nor false"))
-                continue
+                problem = f"{text!r} is neither true nor false"
+                problems.append(Problem(name, problem, "environment"))
             found[field.name] = text.lower() in ("1", "true", "yes")
         else:
             found[field.name] = text
-    if problems:
-        raise BadSettings("environment", problems)
-    return _checked(found, "environment")
+    return found
 
 
-def _checked(values: Mapping[str, Any], where: str) -> dict[str, Any]:
-    problems: list[Problem] = []
+def _checked(
+    values: Mapping[str, Any], where: str, problems: list[Problem], *, shown: str = ""
+) -> dict[str, Any]:
+    """The values that are settings; what is wrong with the others is added to the problems."""
     known = {field.name: field.type for field in fields(Settings)}
     result: dict[str, Any] = {}
     for key, value in values.items():
-        expected = known.get(key)
-        if expected is None:
-            import difflib
-
-            near = difflib.get_close_matches(key, known, 1)
-            hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
-            problems.append(Problem(key, f"there is no such setting{hint}"))
-        elif expected == "bool" and not isinstance(value, bool):
-            problems.append(Problem(key, "it must be true or false"))
-        elif expected == "int" and (not isinstance(value, int) or isinstance(value, bool)):
-            problems.append(Problem(key, "it must be a whole number"))
-        elif expected == "int" and value < 0:
-            problems.append(Problem(key, "it must not be negative"))
-        elif expected == "str" and not isinstance(value, str):
-            problems.append(Problem(key, "it must be text"))
+        if isinstance(value, os.PathLike):
+            value = os.fspath(value)
+        message = _mistake(key, value, known)
+        if message:
+            problems.append(Problem(shown or key, message, where))
         else:
             result[key] = value
-    if problems:
-        raise BadSettings(where, problems)
-    if "project" in result:
-        check_name(result["project"], "project name")
     return result
+
+
+def _mistake(key: str, value: Any, known: Mapping[str, Any]) -> str:
+    """What is wrong with a setting; "" if nothing is."""
+    expected = known.get(key)
+    if expected is None:
+        import difflib
+
+        near = difflib.get_close_matches(key, known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+        return f"there is no such setting; {hint}"
+    if expected == "bool":
+        return "" if isinstance(value, bool) else "it must be true or false"
+    if expected == "int":
+        if not isinstance(value, int) or isinstance(value, bool):
+            return "it must be a whole number"
+        return "it must not be negative" if value < 0 else ""
+    if not isinstance(value, str):
+        return "it must be text"
+    if key == "project":
+        try:
+            check_name(value, "project name")
+        except InvalidName as error:
+            return error.what
+    return ""

@@ -5,8 +5,9 @@ This is the part of a workspace that knows nothing of jobs; `findspot.Workspace`
 
 from __future__ import annotations
 
+import difflib
 import os
-import sys
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
@@ -15,25 +16,32 @@ from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from findspot.artifacts.active import ACTIVE
-from findspot.artifacts.folders import FolderView, WorkspaceLoadFolder, copy_file
-from findspot.artifacts.location import create, locate
-from findspot.artifacts.saving import check_options, prepare
-from findspot.artifacts.settings import FILE_NAME, Settings, login_name
-from findspot.artifacts.trust import Trust, UntrustedVersion
+from findspot.artifacts.folders import WorkspaceLoadFolder
+from findspot.artifacts.location import storage_error
+from findspot.artifacts.opening import OpenedWorkspace
+from findspot.artifacts.options import (
+    check_glob,
+    check_kind,
+    check_label_changes,
+    check_labels,
+    check_save,
+)
+from findspot.artifacts.plugin_handlers import PREFIX as PLUGIN
+from findspot.artifacts.saving import prepare
+from findspot.artifacts.trust import UntrustedVersion
 from findspot.artifacts.version import ArtifactVersion, uri_of
+from findspot.artifacts.views import FolderView, copy_file
 from findspot.catalog.protocol import ANY_VERSION, Batch, NewVersion
-from findspot.core.errors import FindspotError, NotFound
-from findspot.core.ids import new_uid
-from findspot.core.names import check_key, check_name, check_tag
+from findspot.core.errors import FindspotError, InvalidName, InvalidReference, NotFound
+from findspot.core.ids import is_uid
+from findspot.core.names import check_file_path, check_key, check_name, check_tag
 from findspot.core.records import FileEntry, Lineage, TagEvent, VersionQuery, VersionRecord
 from findspot.core.references import Reference, parse_reference
-from findspot.handlers import HandlerFailed, default_registry
+from findspot.handlers import Handler, HandlerFailed, HandlerRegistry, Untrusted
 
 if TYPE_CHECKING:
     from findspot.artifacts.verify import VerifyReport
-    from findspot.catalog.protocol import Catalog
     from findspot.handlers.protocol import ArtifactHandler
-    from findspot.store.protocol import BlobStore
 
 ArtifactLike = str | Reference | UUID | ArtifactVersion
 
@@ -46,115 +54,11 @@ class Listing(list[ArtifactVersion]):
         self.next = next
 
 
-class ArtifactSpace:
+class ArtifactSpace(OpenedWorkspace):
     """One workspace's artifacts: save, load, list, tag, trace.
 
-    Opening reads two small files; the catalog and the store open when they are first used. An
-    object may be shared by threads, and survives a fork.
-
-    Args:
-        url: a folder, ``file:///folder`` or ``postgresql://...?store=...``; None: found by
-            ``FINDSPOT_WORKSPACE`` or by walking up from the current folder.
-        settings: override what the settings file and the environment say.
-
-    Raises:
-        BadSettings, FormatTooNew, BadWorkspaceUrl
+    See `OpenedWorkspace` for how it is found, opened and closed.
     """
-
-    def __init__(self, url: str | os.PathLike[str] | None = None, **settings: Any) -> None:
-        location = locate(url, os.environ)
-        self.folder: Path = location.folder
-        """The workspace's folder on this machine."""
-        file = self.folder / FILE_NAME
-        self.settings: Settings = Settings.read(
-            file if file.is_file() else None, {**location.overrides, **settings}, os.environ
-        )
-        self.trust = Trust(self.folder)
-        self.handlers = default_registry().copy()
-        self._url = os.environ.get("FINDSPOT_WORKSPACE") if url is None else os.fspath(url)
-        self._overrides = {**settings}
-
-    # ------------------------------------------------------------------ parts
-
-    @property
-    def url(self) -> str:
-        """What opens this workspace again, also from another process."""
-        return self._url if self._url and "://" in self._url else str(self.folder)
-
-    @property
-    def overrides(self) -> Mapping[str, Any]:
-        """The settings that were given as arguments."""
-        return self._overrides
-
-    @cached_property
-    def catalog(self) -> Catalog:
-        from findspot.catalog import open_catalog
-
-        self._ensure_folder()
-        prefix, url = "sqlite:///", self.settings.catalog
-        if url.startswith(prefix) and not url.startswith(prefix + "/"):
-            url = f"{prefix}{self.folder / url.removeprefix(prefix)}"
-        return open_catalog(url)
-
-    @cached_property
-    def store(self) -> BlobStore:
-        from findspot.store import open_store
-
-        self._ensure_folder()
-        url = self.settings.store
-        if "://" not in url:
-            url = str(self.folder / url)
-        return open_store(url, durable=self.settings.durable)
-
-    @cached_property
-    def id(self) -> str:
-        """The workspace's id, the same for everybody who uses it."""
-        found = self.catalog.setting("workspace")
-        if found is None:
-            found = self.catalog.setting("workspace", new_uid())
-        assert found is not None
-        return found
-
-    @cached_property
-    def owner(self) -> str:
-        return self.settings.owner or login_name()
-
-    @property
-    def project(self) -> str:
-        """The current project: of the running job, or of the settings."""
-        active = ACTIVE.get()
-        return self.settings.project if active is None else active.project
-
-    def init(self, *, project: str | None = None) -> bool:
-        """Make the workspace's folder and catalog now; False where it exists already.
-
-        Args:
-            project: written into the new settings as the project where none is named.
-        """
-        if project is not None:
-            check_name(project, "project name")
-        made = create(self.folder, project)
-        self.catalog.add_project(project or self.settings.project)
-        return made
-
-    def close(self) -> None:
-        """Close what is open; the object may be used again afterwards."""
-        if "catalog" in self.__dict__:
-            self.catalog.close()
-            del self.__dict__["catalog"]
-
-    def __enter__(self) -> ArtifactSpace:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.url}>"
-
-    def _ensure_folder(self) -> None:
-        if not (self.folder / FILE_NAME).exists() and create(self.folder):
-            sys.stderr.write(f"Made a new Findspot workspace in {self.folder}\n")
 
     # ------------------------------------------------------------------ save
 
@@ -234,29 +138,29 @@ class ArtifactSpace:
         iteration: int = 0,
     ) -> NewVersion:
         """Store the bytes of a value, but record nothing yet; arguments as `save_artifact`."""
-        labelled = tuple(tags) if not isinstance(tags, str) else (tags,)
-        key, texts = check_options(
+        checked = check_save(
             key=key,
             kind=kind,
             labels=labels,
-            tags=labelled,
+            tags=tags,
             metadata=metadata,
             name=version,
             iteration=iteration,
+            handler_args=handler_args,
         )
         active = ACTIVE.get()
         return prepare(
             self,
             value,
-            key,
+            checked.key,
             project=self._project(project),
             handler=self.handler_for(value, handler),
             handler_args=handler_args or {},
             kind=kind,
-            labels=texts,
-            tags=labelled,
+            labels=checked.labels,
+            tags=checked.tags,
             metadata=metadata,
-            name=version,
+            name=checked.name,
             iteration=iteration,
             producer=None if active is None else active.producer(),
         )
@@ -269,9 +173,26 @@ class ArtifactSpace:
             return self.handlers.for_value(value)
         if isinstance(handler, str):
             return self.handlers.by_name(handler)
-        if isinstance(handler, type):
-            return self.handlers.register(handler)
-        return handler
+        return self._given_handler(handler)
+
+    def _given_handler(self, handler: type | ArtifactHandler) -> ArtifactHandler:
+        """A handler given with one save: it loads what it saved, but takes no other values."""
+        given = self._given.get(handler)
+        if given is None:
+            # Not registered with the others: it would then be the one for its types from now on.
+            given = HandlerRegistry(builtins=False, plugins=False).register(handler)
+            if isinstance(given, Handler):
+                given.registry = self.handlers
+            self._given[handler] = self._given_by_name[given.name] = given
+        return given
+
+    @cached_property
+    def _given(self) -> dict[type | ArtifactHandler, ArtifactHandler]:
+        return {}
+
+    @cached_property
+    def _given_by_name(self) -> dict[str, ArtifactHandler]:
+        return {}
 
     def _recorded(self, new: list[NewVersion]) -> list[ArtifactVersion]:
         from dataclasses import replace
@@ -313,7 +234,9 @@ class ArtifactSpace:
             NotFound: names what is missing and the nearest keys there are.
         """
         if isinstance(artifact, ArtifactVersion):
-            return artifact
+            if version is None and artifact.is_of(self):
+                return artifact
+            artifact = Reference(uid=artifact.uid) if version is None else artifact.artifact
         if isinstance(artifact, UUID):
             artifact = str(artifact)
         reference = artifact if isinstance(artifact, Reference) else parse_reference(artifact)
@@ -327,12 +250,17 @@ class ArtifactSpace:
         project: str | None = None,
     ) -> VersionRecord:
         """The record that a reference points to now."""
+        if type(version) not in (int, str, type(None)):
+            raise FindspotError(
+                f"{version!r} is no version.", how="Give a number, a tag, or a version's name."
+            )
         if reference.uid is not None:
-            record = self.catalog.version(reference.uid)
-            if record is None or (reference.key is not None and reference.key != record.key):
+            found = self.existing_catalog.version(reference.uid)
+            if found is None or not _fits(found, reference, version):
                 raise NotFound("version", str(reference))
-            return record
-        assert reference.key is not None
+            return found
+        if reference.key is None:
+            raise InvalidReference("", "it names neither a key nor a uid")
         if version is not None and reference.version is not None:
             raise FindspotError(
                 f"The version is given twice: {reference.version!r} and {version!r}.",
@@ -341,22 +269,40 @@ class ArtifactSpace:
             )
         where = self._project(project if reference.project is None else reference.project)
         wanted = reference.version if version is None else version
-        record = self.catalog.find_version(
+        if isinstance(wanted, str):
+            wanted = unicodedata.normalize("NFC", wanted)
+        elif wanted is not None and not 0 < wanted < 1 << 63:
+            raise self._not_found(where, reference, wanted)
+        record = self.existing_catalog.find_version(
             where, reference.key, wanted, kind=reference.kind, iteration=reference.iteration
         )
-        if record is not None:
-            return record
-        existing = self.catalog.find_version(where, reference.key)
+        if record is None:
+            raise self._not_found(where, reference, wanted)
+        return record
+
+    def _not_found(self, project: str, reference: Reference, wanted: int | str | None) -> NotFound:
+        catalog = self.existing_catalog
+        key = reference.key or ""
+        existing = catalog.find_version(project, key)
         if existing is None:
-            near = self.catalog.keys(where, near=reference.key, limit=3)
-            if where != self.project and where not in self.catalog.projects():
-                raise NotFound("project", where, near=self.catalog.projects()[:5])
-            raise NotFound("artifact", f"{where}/{reference.key}", near=near)
-        tags = ", ".join(self.catalog.tags(where, reference.key)) or "none"
-        raise NotFound(
+            near = catalog.keys(project, near=key, limit=3)
+            projects = catalog.projects()
+            if project != self.project and project not in projects:
+                close = difflib.get_close_matches(project, projects, 5)
+                return NotFound("project", project, near=close or projects[:5])
+            return NotFound("artifact", f"{project}/{key}", near=near)
+        tags = ", ".join(catalog.tags(project, key)) or "none"
+        shown = Reference(
+            key=key,
+            project=None if reference.kind is None else project,
+            kind=reference.kind,
+            iteration=reference.iteration,
+            version="latest" if wanted is None else str(wanted),
+        )
+        return NotFound(
             "version",
-            f"{reference.key}:{wanted or 'latest'}",
-            how=f"The artifact {reference.key!r} has versions up to {existing.number} "
+            str(shown),
+            how=f"The artifact {key!r} has versions up to {existing.number} "
             f"(kind {existing.kind}); its tags: {tags}.",
         )
 
@@ -364,12 +310,20 @@ class ArtifactSpace:
         self, record: VersionRecord, files: tuple[FileEntry, ...], *, trust: bool = False
     ) -> Any:
         """The value of a version; nothing is noted in any lineage."""
-        handler = self._handler_of(record)
         folder = self.load_folder(record, files, trust=trust)
-        if not handler.safe and not folder.trusted:
+        # A plugin's handler is code that the catalog brings along: it is not even looked at.
+        safe = not record.handler.startswith(PLUGIN) and self._handler_of(record).safe
+        if not safe and not folder.trusted:
             raise UntrustedVersion(uri_of(record), record.handler, record.origin)
+        handler = self._handler_of(record)
         try:
             return handler.load(folder, **record.handler_args)
+        except Untrusted as error:
+            if isinstance(error, UntrustedVersion):  # of a version inside this one
+                raise
+            raise UntrustedVersion(
+                uri_of(record), record.handler, record.origin, error.types
+            ) from error
         except FindspotError:
             raise
         except Exception as error:
@@ -379,6 +333,8 @@ class ArtifactSpace:
         self, record: VersionRecord, files: tuple[FileEntry, ...], *, trust: bool = False
     ) -> WorkspaceLoadFolder:
         """The files of a version, as handlers get them."""
+        if not is_uid(record.uid):  # the view's folder is called by it
+            raise InvalidName("uid", record.uid, "it is no UUID")
         producer = record.producer
         remedy = (
             "It was saved by hand; save it again, or restore the workspace from a backup."
@@ -392,15 +348,15 @@ class ArtifactSpace:
             view=FolderView(self.folder / "views" / record.uid),
             where=uri_of(record),
             remedy=remedy,
-            trusted=trust or self.trust.allows(record),
+            trusted=trust or self.trust.allows(record, files),
         )
 
     def _handler_of(self, record: VersionRecord) -> ArtifactHandler:
-        if record.handler.startswith("plugin:"):
+        if record.handler.startswith(PLUGIN):
             from findspot.artifacts.plugin_handlers import plugin_handler
 
             return plugin_handler(self, record)
-        return self.handlers.by_name(record.handler)
+        return self._given_by_name.get(record.handler) or self.handlers.by_name(record.handler)
 
     # ------------------------------------------------------------------ list, label, tag, delete
 
@@ -428,20 +384,27 @@ class ArtifactSpace:
             job, step: made by them.
             latest: only the newest version of each artifact.
             project: None: the current one.
-            limit: at most so many; `Listing.next` is the cursor of the rest.
+            tag: ``latest`` is the same as ``latest=True``.
+            limit: at most so many (from 1 up); `Listing.next` is the cursor of the rest.
+
+        Raises:
+            CheckFailed, InvalidName: a condition cannot be.
+            NoWorkspace: there is no workspace to look in.
         """
-        page = self.catalog.search_versions(
+        if type(limit) is not int or limit < 1:
+            raise FindspotError(f"A page of {limit!r} versions cannot be.", how="Say 1 or more.")
+        page = self.existing_catalog.search_versions(
             VersionQuery(
                 project=self._project(project),
-                key=name,
-                kind=kind,
-                labels={k: str(v) for k, v in (labels or {}).items()},
-                tag=tag,
-                since=None if since is None else since.astimezone(),
-                until=None if until is None else until.astimezone(),
+                key=check_glob(name),
+                kind=check_kind(kind),
+                labels=check_labels(labels),
+                tag=None if tag is None or tag == "latest" else check_tag(tag),
+                since=_moment(since, "since"),
+                until=_moment(until, "until"),
                 job=job,
                 step=step,
-                latest_only=latest,
+                latest_only=latest or tag == "latest",
                 limit=limit,
                 cursor=cursor,
             )
@@ -475,24 +438,23 @@ class ArtifactSpace:
 
     def untag(self, key: str, tag: str, *, project: str | None = None) -> TagEvent:
         """Take a tag off; `NotFound` where it is not set."""
-        where, key = self._project(project), check_key(key)
-        tags = self.catalog.tags(where, key)
+        where, key, tag = self._project(project), check_key(key), check_tag(tag)
+        tags = self.existing_catalog.tags(where, key)
         if tag not in tags:
             raise NotFound("tag", f"{key}:{tag}", near=list(tags)[:5])
         return self.catalog.set_tag(where, key, tag, None, owner=self.owner)
 
     def tag_history(self, key: str, tag: str, *, project: str | None = None) -> list[TagEvent]:
         """All moves of a tag, oldest first."""
-        return self.catalog.tag_history(self._project(project), check_key(key), tag)
+        return self.existing_catalog.tag_history(
+            self._project(project), check_key(key), check_tag(tag)
+        )
 
     def set_labels(self, artifact: ArtifactLike, labels: Mapping[str, Any]) -> ArtifactVersion:
         """Set labels of a version (a value of None takes one off); the version as it is then."""
+        changes = check_label_changes(labels)
         found = self.get_artifact(artifact)
-        for label in labels:
-            check_name(label, "label")
-        self.catalog.set_labels(
-            found.uid, {k: None if v is None else str(v) for k, v in labels.items()}
-        )
+        self.catalog.set_labels(found.uid, changes)
         return self.get_artifact(found.uid)
 
     def delete_version(
@@ -510,7 +472,7 @@ class ArtifactSpace:
     def delete_artifact(self, key: str, *, project: str | None = None) -> int:
         """Forget an artifact with all its versions; how many there were."""
         where, key = self._project(project), check_key(key)
-        count = self.catalog.delete_artifact(where, key)
+        count = self.existing_catalog.delete_artifact(where, key)
         if count == 0:
             raise NotFound(
                 "artifact", f"{where}/{key}", near=self.catalog.keys(where, near=key, limit=3)
@@ -542,6 +504,7 @@ class ArtifactSpace:
         artifact: ArtifactLike,
         folder: str | os.PathLike[str],
         *,
+        version: int | str | None = None,
         replace: bool = False,
         project: str | None = None,
     ) -> list[Path]:
@@ -555,18 +518,22 @@ class ArtifactSpace:
         Returns:
             the paths written, sorted.
         """
-        found = self.get_artifact(artifact, project=project)
+        found = self.get_artifact(artifact, version, project=project)
         source = self.load_folder(found.record, found.files)
-        targets = {entry.path: Path(folder) / entry.path for entry in found.files}
-        taken = [str(path) for path in targets.values() if path.exists()]
+        targets = {f.path: Path(folder) / check_file_path(f.path) for f in found.files}
+        taken = [str(path) for path in targets.values() if os.path.lexists(path)]
         if taken and not replace:
             raise FindspotError(
                 f"There is already {', '.join(taken[:5])}.",
                 where=found.uri,
                 how="Choose another folder, or say that files may be replaced (--force).",
             )
-        for entry in found.files:
-            copy_file(source, entry, targets[entry.path])
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            for entry in found.files:
+                copy_file(source, entry, targets[entry.path])
+        except OSError as error:
+            raise storage_error(error, os.fspath(error.filename or folder)) from error
         return sorted(targets.values())
 
     def verify(
@@ -586,7 +553,8 @@ class ArtifactSpace:
         return verify(self, versions, progress=progress)
 
     def projects(self) -> list[str]:
-        return self.catalog.projects()
+        """The names of all projects, sorted."""
+        return self.existing_catalog.projects()
 
     def add_project(self, name: str) -> bool:
         """Create a project ahead of its first artifact; False where it exists."""
@@ -602,5 +570,26 @@ class ArtifactSpace:
                 return
             cursor = page.next
 
-    def _project(self, name: str | None) -> str:
-        return self.project if name is None else check_name(name, "project name")
+
+def _fits(record: VersionRecord, reference: Reference, version: int | str | None) -> bool:
+    """Whether a version found by its uid is what the rest of the reference says of it.
+
+    A tag is not asked for: it may have moved since the reference was written.
+    """
+    wanted = reference.version if version is None else str(version)
+    number = wanted is not None and wanted.isascii() and wanted.isdigit()
+    return (
+        reference.key in (None, record.key)
+        and reference.project in (None, record.project)
+        and reference.kind in (None, record.kind)
+        and reference.iteration in (None, record.iteration)
+        and (not number or wanted == str(record.number))
+    )
+
+
+def _moment(time: Any, name: str) -> datetime | None:
+    if time is not None and not isinstance(time, datetime):
+        raise FindspotError(
+            f"{time!r} is no time.", where=name, how="Give a datetime.datetime (naive: local)."
+        )
+    return None if time is None else time.astimezone()

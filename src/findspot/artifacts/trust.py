@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Sequence
 from hmac import compare_digest
 from pathlib import Path
 
@@ -16,25 +17,26 @@ from blake3 import blake3
 
 from findspot.artifacts.location import storage_error, write_once
 from findspot.core.errors import FindspotError
-from findspot.core.records import VersionRecord
+from findspot.core.records import FileEntry, VersionRecord, manifest_digest
+from findspot.handlers import Untrusted
 
 
-class UntrustedVersion(FindspotError):
+class UntrustedVersion(Untrusted):
     """Loading the version could run code, and nothing says that it may.
 
     Args:
         uri: the version.
         handler: what it was saved with.
         origin: id of the workspace that its record says made it.
+        types: the types or functions that its bytes ask for, where they are known.
     """
 
-    exit_code = 7
-
-    def __init__(self, uri: str, handler: str, origin: str) -> None:
+    def __init__(self, uri: str, handler: str, origin: str, types: Sequence[str] = ()) -> None:
         self.uri, self.handler, self.origin = uri, handler, origin
         super().__init__(
             f"It was saved with {handler!r}, which can run any code when it is loaded, and it was "
             f"not made by this workspace (its record names workspace {origin or 'unknown'}).",
+            types,
             where=uri,
             how="If you trust whoever made it: load_artifact(..., trust=True) for once, "
             f"or `findspot artifact trust {uri}` for good.",
@@ -55,20 +57,37 @@ class Trust:
     def seal(self, uid: str, digest: str, handler: str) -> str:
         """The seal of a version that this workspace makes now."""
         if self._secret is None:
-            self._secret = self._read_secret() or self._make_secret()
+            try:
+                self._secret = self._read_secret() or self._make_secret()
+            except PermissionError as error:
+                raise FindspotError(
+                    f"The workspace's secret cannot be read ({error.strerror}); nothing was saved.",
+                    where=os.fspath(self._folder / "secret"),
+                    how="Ask the workspace's owner for the right to read this file: whoever has it "
+                    "can save versions that are trusted here.",
+                ) from error
         return self._hash(self._secret, uid, digest, handler)
 
     def is_own(self, record: VersionRecord) -> bool:
         """Whether this workspace made the version: its seal is right."""
         if self._secret is None:
-            self._secret = self._read_secret()
+            try:
+                self._secret = self._read_secret()
+            except PermissionError:
+                return False
             if self._secret is None:
                 return False
         right = self._hash(self._secret, record.uid, record.digest, record.handler)
-        return compare_digest(right, record.seal)
+        return compare_digest(right.encode(), record.seal.encode())
 
-    def allows(self, record: VersionRecord) -> bool:
-        """Whether loading the version may run code."""
+    def allows(self, record: VersionRecord, files: tuple[FileEntry, ...]) -> bool:
+        """Whether loading the version may run code.
+
+        Seal and list of trust speak of the record's digest, so the files that are to be loaded must
+        be those that have it: a catalog whose rows were exchanged gains no trust by that.
+        """
+        if manifest_digest(files, record.handler) != record.digest:
+            return False
         return self.is_own(record) or record.digest in self._trusted_digests()
 
     def trust(self, record: VersionRecord) -> None:
@@ -77,15 +96,16 @@ class Trust:
             return
         try:
             with (self._folder / "trusted").open("a", encoding="ascii") as sink:
-                sink.write(record.digest + "\n")
+                sink.write(f"{record.digest}\n")
         except OSError as error:
-            raise storage_error(error, str(self._folder)) from error
+            raise storage_error(error, os.fspath(self._folder)) from error
 
     def _trusted_digests(self) -> frozenset[str]:
         try:
-            return frozenset((self._folder / "trusted").read_text(encoding="ascii").split())
-        except FileNotFoundError:
+            text = (self._folder / "trusted").read_text(encoding="ascii", errors="replace")
+        except OSError:  # not there, or not for this user: nothing is trusted
             return frozenset()
+        return frozenset(text.split())
 
     @staticmethod
     def _hash(secret: bytes, uid: str, digest: str, handler: str) -> str:

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 from findspot.artifacts.version import uri_of
 from findspot.core.digests import Digest, hash_bytes
 from findspot.core.errors import BlobDamaged, BlobMissing
+from findspot.core.records import manifest_digest
+from findspot.store.errors import StoreUnreadable
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
     from findspot.artifacts.version import ArtifactVersion
 
 _WORKERS = 4
+_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +27,15 @@ class Fault:
     """A blob that is missing or damaged.
 
     Args:
-        found: the digest of the bytes that are there; None where there are none.
+        found: the digest of the bytes that are there, or why they cannot be read; None where there
+            are none.
         users: versions that need it, as ``reference, file path``.
         jobs: that made those versions, and could make the bytes anew.
     """
 
     digest: Digest
     what: Literal["missing", "damaged"]
-    found: Digest | None
+    found: str | None
     users: tuple[str, ...]
     jobs: tuple[str, ...]
 
@@ -71,17 +76,20 @@ def verify(
     inline: dict[Digest, bytes] = {}
     stored: dict[Digest, int] = {}
     if versions is None:
-        stored.update(space.catalog.blob_references())
-        catalog = tuple(space.catalog.check())
-        kept: Iterator[tuple[Digest, bytes]] = space.catalog.inline_blobs()
+        known = space.existing_catalog
+        stored.update(known.blob_references())
+        catalog = known.check()
+        kept: Iterator[tuple[Digest, bytes]] = known.inline_blobs()
     else:
+        catalog = []
         for version in versions:
+            if manifest_digest(version.files, version.handler) != version.digest:
+                catalog.append(f"{version.uri}: its files are not those that were recorded")
             for entry in version.files:
                 if entry.inline is None:
                     stored[entry.digest] = entry.size
                 else:
                     inline[entry.digest] = entry.inline
-        catalog = ()
         kept = iter(inline.items())
     faults: list[Fault] = []
     count = read = 0
@@ -99,7 +107,7 @@ def verify(
             faults.append(fault)
         if progress is not None:
             progress(read, total)
-    return VerifyReport(count, read, tuple(faults), catalog)
+    return VerifyReport(count, read, tuple(faults), tuple(catalog))
 
 
 def _checked(
@@ -111,19 +119,26 @@ def _checked(
         except BlobMissing:
             return _fault(space, digest, "missing", None)
         except BlobDamaged as error:
-            return _fault(space, digest, "damaged", Digest(error.found))
+            return _fault(space, digest, "damaged", error.found)
+        except StoreUnreadable as error:
+            return _fault(space, digest, "damaged", error.reason)
         return None
 
+    # Not all at once: the pool would keep a future for each of a million blobs.
+    digests = iter(stored.items())
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="findspot-verify") as pool:
-        for (digest, size), fault in zip(stored.items(), pool.map(check, stored), strict=True):
-            yield digest, size, fault
+        while some := list(islice(digests, _AT_ONCE)):
+            for (digest, size), fault in zip(
+                some, pool.map(check, [d for d, _ in some]), strict=True
+            ):
+                yield digest, size, fault
 
 
 def _fault(
     space: ArtifactSpace,
     digest: Digest,
     what: Literal["missing", "damaged"],
-    found: Digest | None,
+    found: str | None,
 ) -> Fault:
     users = space.catalog.users_of_blob(digest)
     jobs = dict.fromkeys(r.producer.job for r, _ in users if r.producer is not None)

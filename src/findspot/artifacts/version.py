@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from findspot.artifacts.active import ACTIVE
-from findspot.core.errors import FindspotError
+from findspot.core.errors import FindspotError, NotFound
 from findspot.core.records import FileEntry, Lineage, Preview, Producer, VersionRecord
 from findspot.core.references import Reference
 
@@ -48,6 +48,15 @@ class ArtifactVersion:
         self._space = space
         self._files = files
         self.record = record
+
+    def is_of(self, space: ArtifactSpace) -> bool:
+        """Whether it was looked up in this very workspace object."""
+        return self._space is space
+
+    @property
+    def artifact(self) -> Reference:
+        """The artifact that it is a version of."""
+        return Reference(project=self.record.project, key=self.record.key)
 
     @property
     def uid(self) -> str:
@@ -134,7 +143,10 @@ class ArtifactVersion:
     def files(self) -> tuple[FileEntry, ...]:
         """Every file with its digest and size, sorted by path."""
         if self._files is None:
-            self._files = self._space.catalog.files(self.record.uid)
+            files = self._space.catalog.files(self.record.uid)
+            if len(files) != self.record.file_count:
+                raise NotFound("version", self.uri, how="It was deleted after it was looked up.")
+            self._files = files
         return self._files
 
     def load(self, *, trust: bool = False) -> Any:
@@ -156,16 +168,16 @@ class ArtifactVersion:
         Args:
             name: one file of several.
         """
-        self._note_read()
         files = self.files
+        if name is not None and name not in {f.path for f in files}:
+            raise FindspotError(
+                f"The version has no file {name!r}.",
+                where=self.uri,
+                how=f"Its files are {', '.join(f.path for f in files[:20]) or 'none'}.",
+            )
+        self._note_read()
         folder = self._space.load_folder(self.record, files).folder()
         if name is not None:
-            if name not in {f.path for f in files}:
-                raise FindspotError(
-                    f"The version has no file {name!r}.",
-                    where=self.uri,
-                    how=f"Its files are {', '.join(f.path for f in files[:20])}.",
-                )
             return folder / name
         if len(files) == 1 and self.kind != "directory":
             return folder / files[0].path
@@ -208,6 +220,7 @@ class ArtifactVersion:
         return hash(self.record.uid)
 
     def _repr_html_(self) -> str:
+        """A table for notebooks. All that comes from a record is escaped; nothing in it runs."""
         from html import escape
 
         rows = "".join(
@@ -216,8 +229,25 @@ class ArtifactVersion:
                 ("uri", self.uri),
                 ("size", f"{self.size} bytes in {self.record.file_count} files"),
                 ("handler", self.handler),
-                ("created", f"{self.created:%Y-%m-%d %H:%M:%S} by {self.owner}"),
+                ("created", f"{self.created:%Y-%m-%d %H:%M:%S} UTC by {self.owner}"),
+                *((f"label {name}", value) for name, value in self.labels.items()),
+                *(("tag", tag) for tag in self.tags),
                 *self.metadata.items(),
             )
         )
-        return f"<table>{rows}</table>"
+        return f"<table>{rows}</table>{_preview_html(self.preview)}"
+
+
+def _preview_html(preview: Preview | None) -> str:
+    from base64 import b64encode
+    from html import escape
+
+    if preview is None:
+        return ""
+    if preview.media_type.startswith("text/plain"):
+        return f"<pre>{escape(preview.data.decode(errors='replace'))}</pre>"
+    if preview.media_type.startswith("image/"):
+        # Scripts of an SVG picture do not run in an <img>.
+        source = f"data:{preview.media_type};base64,{b64encode(preview.data).decode()}"
+        return f'<img alt="preview" src="{escape(source, quote=True)}">'
+    return ""

@@ -23,19 +23,13 @@ def canonical_json(value: object) -> bytes:
 
     Raises TypeError for objects that JSON does not know. NaN and infinities are written as `json`
     writes them, tuples as lists and other keys as texts: where ``(1,)`` and ``[1]`` must not be
-    the same, ask `is_plain` first. A lone surrogate is written as it is escaped in JSON.
+    the same, ask `is_plain` first. Raises ValueError for texts that are no Unicode (lone
+    surrogates), and for cycles.
 
     >>> canonical_json({"b": 1, "a": [True, None]})
     b'{"a":[true,null],"b":1}'
     """
-    text = _encoder.encode(value)
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        # Outside of text JSON is ASCII, so what cannot be written stands in a text.
-        return "".join(
-            f"\\u{ord(c):04x}" if 0xD800 <= ord(c) <= 0xDFFF else c for c in text
-        ).encode()
+    return _encoder.encode(value).encode()
 
 
 def is_plain(value: object, *, depth: int = 64) -> bool:
