@@ -7,6 +7,7 @@ that code loads by itself are recorded as inputs.
 from __future__ import annotations
 
 from contextvars import ContextVar
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from findspot.core.records import Producer, VersionRecord
@@ -28,6 +29,20 @@ class Active(Protocol):
 
     def read(self, record: VersionRecord) -> None:
         """Take note that the version was read."""
+        ...
+
+    def read_source(
+        self,
+        url: str,
+        *,
+        name: str,
+        size: int | None,
+        etag: str | None,
+        digest: str | None,
+        modified: datetime | None,
+    ) -> None:
+        """Take note that bytes from outside the workspace were read (`SourceRead` says what the
+        arguments mean)."""
         ...
 
 

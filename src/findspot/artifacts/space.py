@@ -195,13 +195,12 @@ class ArtifactSpace(OpenedWorkspace):
         return {}
 
     def _recorded(self, new: list[NewVersion]) -> list[ArtifactVersion]:
-        from dataclasses import replace
-
         numbers = self.catalog.write(Batch(versions=new))
-        return [
-            ArtifactVersion(self, replace(item.record, number=numbers[item.record.uid]), item.files)
-            for item in new
-        ]
+        for item in new:
+            # Nobody else has seen these records yet, and a copy of each costs as much as its hash,
+            # seal and uid together.
+            object.__setattr__(item.record, "number", numbers[item.record.uid])
+        return [ArtifactVersion(self, item.record, item.files) for item in new]
 
     # ------------------------------------------------------------------ load
 
