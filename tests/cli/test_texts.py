@@ -18,6 +18,7 @@ from findspot.cli.job_text import failure_text
 from findspot.cli.json_values import plain
 from findspot.cli.options import UsageMistake, moment, pairs
 from findspot.cli.printing import age, duration, size
+from findspot.cli.task_code import CodeFailed, short_failures
 from findspot.core import records
 from findspot.core.errors import CheckFailed
 from findspot.core.records import Failure
@@ -112,6 +113,16 @@ def test_sizes_ages_and_durations() -> None:
         "1 min 2 s",
         "2 h 1 min",
     ]
+
+
+def test_only_users_code_is_blamed() -> None:
+    with pytest.raises(CodeFailed) as caught, short_failures("flow.py"):
+        raise KeyError("mine")
+    assert caught.value.place.startswith(f"{__file__}:")
+    with pytest.raises(ValueError, match="could not convert"), short_failures("flow.py"):
+        size("many")  # type: ignore[arg-type]  # fails inside of Findspot
+    with pytest.raises(UsageMistake), short_failures("flow.py"):
+        moment("soon")
 
 
 def test_a_failure_in_short() -> None:

@@ -98,8 +98,9 @@ def is_there(workspace: Workspace) -> bool:
     """Whether a workspace has been made; one in a database of its own is taken to be."""
     from findspot.artifacts.settings import FILE_NAME
 
-    embedded = workspace.settings.catalog.startswith("sqlite:")
-    return not embedded or (workspace.folder / FILE_NAME).is_file()
+    catalog = workspace.settings.catalog
+    shared = "://" in catalog and not catalog.startswith("sqlite:")
+    return shared or (workspace.folder / FILE_NAME).is_file()
 
 
 def pairs(texts: Iterable[str] | None, option: str) -> dict[str, str]:

@@ -75,8 +75,10 @@ def _place(error: Exception) -> str | None:
     """Where the user's code raised; None where no code of the user's is involved."""
     if isinstance(error, SyntaxError):
         return ""
-    installed = (_OWN, "<frozen", *map(sysconfig.get_path, ("stdlib", "purelib", "platlib")))
+    installed = ("<frozen", *map(sysconfig.get_path, ("stdlib", "purelib", "platlib")))
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename.startswith(_OWN):
+            return None  # Findspot's own fault, whoever called it
         if not frame.filename.startswith(installed):
             return f"{frame.filename}:{frame.lineno}"
     return None
