@@ -71,6 +71,15 @@ def nap(seconds: float) -> tuple[float, float]:
 
 
 @task(cache=False)
+def count_up() -> int:
+    """Ends only when it is stopped, or after a minute."""
+    n, end = 0, time.monotonic() + 60
+    while time.monotonic() < end:
+        n += 1
+    return n
+
+
+@task(cache=False)
 def die(i: int) -> int:
     os.kill(os.getpid(), signal.SIGKILL)
     return i

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from findspot.engine.external import ExternalArtifact
     from findspot.engine.jobs import Job
     from findspot.engine.pipelines import Pipeline, pipeline
+    from findspot.graph.task_options import CachePolicy
     from findspot.graph.tasks import Task, task
     from findspot.handlers import Handler
     from findspot.workspace import Workspace
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 # `import findspot` costs nothing that is not used.
 _PLACES = {
     "ArtifactVersion": "artifacts.version",
+    "CachePolicy": "graph.task_options",
     "CheckFailed": "core.errors",
     "Conflict": "core.errors",
     "ExternalArtifact": "engine.external",
@@ -76,6 +78,7 @@ _PLACES = {
 __version__ = "0.1.0"
 __all__ = [
     "ArtifactVersion",
+    "CachePolicy",
     "CheckFailed",
     "Conflict",
     "ExternalArtifact",

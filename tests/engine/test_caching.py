@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 import sample_tasks
-from findspot import Job, Workspace, pipeline, task
+from findspot import CachePolicy, Job, Workspace, pipeline, task
+from findspot.core.errors import FindspotError
 
 
 @task
@@ -258,3 +259,65 @@ def unused():
         assert not self.run(tmp_path, argument=2)
         assert not self.run(tmp_path, base=11)
         assert self.run(tmp_path)
+
+
+class TestPolicies:
+    @staticmethod
+    def run(ws: Workspace, policy: CachePolicy, **options: Any) -> bool:
+        @task(cache=policy)
+        def guess(x: int) -> int:
+            return x
+
+        @pipeline
+        def guesses(x: int = 1) -> Any:
+            return {"guess": guess(x)}
+
+        return guesses.run(**options).steps["guess"].cached
+
+    def test_another_salt_is_another_call(self, ws: Workspace) -> None:
+        assert not self.run(ws, CachePolicy(salt="a"))
+        assert self.run(ws, CachePolicy(salt="a"))
+        assert not self.run(ws, CachePolicy(salt="b"))
+
+    def test_what_is_too_old_counts_no_more(self, ws: Workspace) -> None:
+        assert not self.run(ws, CachePolicy(expires=1000))
+        assert self.run(ws, CachePolicy(expires=1000))
+        assert not self.run(ws, CachePolicy(expires=0))
+
+    def test_versions_of_named_packages_count(
+        self, ws: Workspace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import importlib.metadata
+
+        policy = CachePolicy(packages=("numpy", "no-such-package"))
+        assert not self.run(ws, policy)
+        assert self.run(ws, policy)
+        monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.0.1")
+        assert not self.run(ws, policy)
+
+    def test_code_may_be_left_out(self, ws: Workspace) -> None:
+        def run(body: str) -> bool:
+            names: dict[str, Any] = {}
+            exec(f"def guess(x: int) -> int:\n    return {body}", names)
+            guess = task(cache=CachePolicy(code=False))(names["guess"])
+
+            @pipeline
+            def guesses(x: int = 1) -> Any:
+                return {"guess": guess(x)}
+
+            return guesses.run().steps["guess"].cached
+
+        assert not run("x")
+        assert run("x + 1")
+
+    def test_off_leaves_nothing_to_reuse(self, ws: Workspace) -> None:
+        policy = CachePolicy()
+        assert not self.run(ws, policy, cache="off")
+        assert not self.run(ws, policy)
+        assert not self.run(ws, policy, cache="refresh")
+        assert self.run(ws, policy)
+
+    def test_a_word_that_is_no_mode(self, ws: Workspace) -> None:
+        with pytest.raises(FindspotError, match="'sometimes'"):
+            self.run(ws, CachePolicy(), cache="sometimes")
+        assert ws.list_jobs() == []

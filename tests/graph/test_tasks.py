@@ -21,7 +21,7 @@ import named_tasks
 from findspot.core.types import INTEGER, NULL, NUMBER, STRING, UNKNOWN, ListOf, Simple, Union
 from findspot.engine.context import JobContext
 from findspot.graph.spec import InputSpec, OutputSpec, TaskSpec
-from findspot.graph.tasks import InvalidTask, Task, TaskOptions, task
+from findspot.graph.tasks import CachePolicy, InvalidTask, Task, TaskOptions, task
 
 ARRAY = Simple("numpy.ndarray", python="numpy.ndarray")
 
@@ -173,9 +173,9 @@ def test_the_context_may_be_imported_for_type_checkers_only() -> None:
 
 
 def test_options() -> None:
-    assert named_tasks.split.options == TaskOptions()
-    assert named_tasks.split.options == TaskOptions(True, 0, None, 0.0)
-    options = named_tasks.scale.options
+    assert named_tasks.split.settings == TaskOptions()
+    assert named_tasks.split.settings == TaskOptions(True, 0, None, 0.0)
+    options = named_tasks.scale.settings
     assert (options.cache, options.retries, options.timeout, options.retry_delay) == (
         False,
         2,
@@ -189,8 +189,6 @@ def test_options() -> None:
 def test_options_of_a_step_only_call_the_function_outside_a_pipeline() -> None:
     call = named_tasks.increase.options(step="more", cache=False, after=["nothing"])
     assert call(3, by=2) == 5
-    with pytest.raises(TypeError, match="belong to no task"):
-        TaskOptions()(step="more")
 
 
 @pytest.mark.parametrize("decorate", [task("total"), task(name="total")])
@@ -333,15 +331,35 @@ def test_other_tasks_are_pickled_with_their_function() -> None:
     sent = cloudpickle.loads(cloudpickle.dumps(names["factorial"]))
     assert sent is not names["factorial"]
     assert sent(5) == 120
-    assert sent.options == TaskOptions(retries=3)
+    assert sent.settings == TaskOptions(retries=3)
     assert (sent.spec.name, sent.spec.outputs[0].name) == ("fact", "product")
     assert sent.function.__globals__["factorial"] is sent
 
 
-def test_options_are_pickled_without_the_task() -> None:
-    sent = pickle.loads(pickle.dumps(named_tasks.scale.options))
-    assert sent == named_tasks.scale.options
-    assert sent.task is None
+def test_settings_are_pickled() -> None:
+    assert pickle.loads(pickle.dumps(named_tasks.scale.settings)) == named_tasks.scale.settings
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (TaskOptions(retry_factor=0.5), "retry_factor is 0.5"),
+        (TaskOptions(retry_jitter=-1), "retry_jitter is -1"),
+        (TaskOptions(retry_on=(KeyboardInterrupt,)), "no class of exceptions"),  # type: ignore[arg-type]
+        (TaskOptions(cache=CachePolicy(expires=-1)), "expires is -1"),
+        (TaskOptions(cache=CachePolicy(packages="numpy")), "packages is 'numpy'"),  # type: ignore[arg-type]
+        (TaskOptions(cache="always"), "cache is 'always'"),  # type: ignore[arg-type]
+    ],
+)
+def test_wrong_settings_are_refused(settings: TaskOptions, said: str) -> None:
+    with pytest.raises(InvalidTask, match=said):
+        Task(named_tasks.split.function, options=settings)
+
+
+def test_waits_grow_and_are_spread() -> None:
+    settings = TaskOptions(retry_delay=1.0, retry_factor=2.0, retry_jitter=0.5)
+    assert [settings.wait(attempt, 0.0) for attempt in (1, 2, 3)] == [1.0, 2.0, 4.0]
+    assert settings.wait(2, 1.0) == 3.0
 
 
 def test_calling_a_task_costs_little_more_than_calling_its_function() -> None:

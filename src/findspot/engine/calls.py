@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
 from findspot.artifacts.saving import prepare
@@ -121,6 +122,7 @@ def perform(
     with context.active(), capture.step(call.job.id, call.step):
         while True:
             attempt += 1
+            worth_it = False
             try:
                 versions, values = _attempt(call, space, context)
                 return StepResult(
@@ -133,10 +135,11 @@ def perform(
                 )
             except Exception as error:
                 failure = failure_of(error)
+                worth_it = isinstance(error, options.retry_on)
             except (KeyboardInterrupt, SystemExit) as error:
                 failure = failure_of(error)
                 interrupted = isinstance(error, KeyboardInterrupt)
-            if interrupted or attempt > options.retries:
+            if not worth_it or attempt > options.retries:
                 break
             context.log(
                 f"Attempt {attempt} of {options.retries + 1} failed: "
@@ -144,7 +147,8 @@ def perform(
                 "WARNING",
             )
             if options.retry_delay:
-                time.sleep(options.retry_delay)
+                # The wait must not depend on the step's seed: equal steps would wake together.
+                time.sleep(options.wait(attempt, SystemRandom().random()))
         context.log(failure.traceback or f"{failure.type}: {failure.message}", "ERROR")
     return StepResult(
         step=call.step,

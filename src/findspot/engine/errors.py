@@ -77,6 +77,16 @@ class BadTarget(FindspotError):
     exit_code = 2
 
 
+class CannotCancel(FindspotError):
+    """A job cannot be cancelled."""
+
+    exit_code = 4
+
+    def __init__(self, job: str, reason: str) -> None:
+        self.job = job
+        super().__init__(f"The job cannot be cancelled: {reason}", where=f"job {job}")
+
+
 class UnknownExecutor(FindspotError):
     """There is no executor of that name."""
 

@@ -70,15 +70,6 @@ def fingerprint(function: Callable[..., Any]) -> Fingerprint:
     The second call for the same function costs microseconds. It is made again when the function's
     code, or any function, class or constant that it used, was replaced by another object. (A list
     that was changed in place is the same object.)
-
-    >>> def area(r: float) -> float:
-    ...     return PI * r * r
-    >>> PI = 3.0
-    >>> before = fingerprint(area)
-    >>> PI = 3.14159
-    >>> after = fingerprint(area)
-    >>> [name.split(":")[1] for name in after.parts if after.parts[name] != before.parts[name]]
-    ['PI']
     """
     if type(function) is Task:
         function = function.function

@@ -181,6 +181,17 @@ class Job:
         resume(self, self._plan, pipeline, executor=executor, workers=workers, on_step=on_step)
         return self.refresh()
 
+    def cancel(self) -> Job:
+        """Have it stopped, wherever it runs; it notices within a second or two. The same object.
+
+        Raises:
+            CannotCancel: it has ended.
+        """
+        from findspot.engine.cancelling import cancel
+
+        cancel(self.space, self.id)
+        return self.refresh()
+
     def _versions(self, uids: Mapping[str, str]) -> dict[str, ArtifactVersion]:
         found = self.space.catalog.versions(uids.values())
         return {

@@ -15,6 +15,7 @@ from findspot.core.canonical import canonical_json
 from findspot.core.digests import Digest, hash_bytes
 from findspot.engine.values import Arguments, Saved
 from findspot.graph.spec import InputSpec, TaskSpec
+from findspot.graph.task_options import CachePolicy
 
 KEY_FORMAT = 1
 
@@ -24,6 +25,7 @@ def key_parts(
     code: Digest,
     named: Mapping[str, Any],
     *,
+    policy: CachePolicy | None = None,
     seed: int | None,
     handlers: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -31,15 +33,28 @@ def key_parts(
     parts: dict[str, Any] = {
         "format": KEY_FORMAT,
         "task": spec.name,
-        "code": code,
+        "code": code if policy is None or policy.code else None,
         "arguments": {name: _encoded(value) for name, value in named.items()},
         "outputs": [output.name for output in spec.outputs],
     }
     if seed is not None:
         parts["seed"] = seed
+    if policy is not None and policy.salt:
+        parts["salt"] = policy.salt
+    if policy is not None and policy.packages:
+        parts["packages"] = {name: _installed(name) for name in policy.packages}
     if handlers:
         parts["handlers"] = dict(handlers)
     return parts
+
+
+def _installed(package: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def key_of(parts: Mapping[str, Any]) -> Digest:

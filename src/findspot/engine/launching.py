@@ -22,6 +22,7 @@ from findspot.core.records import (
     now,
 )
 from findspot.engine.calls import JobFacts, StepCall, StepResult, perform
+from findspot.engine.cancelling import CancelWatch
 from findspot.engine.capture import Capture
 from findspot.engine.choosing import Chosen, choose, recalled
 from findspot.engine.context import CURRENT
@@ -33,7 +34,7 @@ from findspot.engine.jobs import Job
 from findspot.engine.plans import Plan
 from findspot.engine.process import this_process
 from findspot.engine.recorder import Recorder
-from findspot.engine.runner import Runner, RunOptions
+from findspot.engine.runner import CacheMode, Runner, RunOptions
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
@@ -48,20 +49,43 @@ class JobOptions:
         experiment: a question that several jobs answer, by name.
         executor: ``inline``, ``threads`` or ``processes``.
         workers: how many steps at once; 0: one for each core.
-        cache: False runs every step, and still records what it makes for later jobs.
+        cache: True reuses what equal steps made before. False (or ``"refresh"``) runs every step,
+            for later jobs to reuse; ``"off"`` runs every step, and nothing of it is reused later.
         seed: every step gets a seed of its own, derived from it.
         labels: names and values to find the job by.
         on_step: told of each change of a step, as it happens.
+        on_success, on_failure: called with the job when it has ended; what they raise is noted in
+            the job's log and goes no further.
     """
 
     project: str | None = None
     experiment: str | None = None
     executor: str | None = None
     workers: int | None = None
-    cache: bool = True
+    cache: bool | CacheMode = True
     seed: int | None = None
     labels: Mapping[str, Any] = field(default_factory=dict)
     on_step: Callable[[StepRecord], None] | None = None
+    on_success: Callable[[Job], object] | None = None
+    on_failure: Callable[[Job], object] | None = None
+
+    @property
+    def cache_mode(self) -> CacheMode:
+        """``cache`` as one of its three words.
+
+        Raises:
+            FindspotError: it is none of them.
+        """
+        if self.cache is True or self.cache == "on":
+            return "on"
+        if self.cache is False or self.cache == "refresh":
+            return "refresh"
+        if self.cache == "off":
+            return "off"
+        raise FindspotError(
+            f"{self.cache!r} says not how to reuse steps.",
+            how="Say True (on), False (refresh) or off.",
+        )
 
 
 def launch(
@@ -109,7 +133,7 @@ def launch(
         plugins=plugins or {},
         params=chosen.params,
         artifacts=chosen.artifacts,
-        options={"executor": executor, "workers": workers, "cache": options.cache},
+        options={"executor": executor, "workers": workers, "cache": options.cache_mode},
         seed=options.seed,
         owner=space.owner,
         process=this_process(),
@@ -157,7 +181,7 @@ def resume(
         plan = plan_of_job(space, record)
     chosen = recalled(space, plan.graph, record.params, record.artifacts)
     before = {step.name: step for step in space.catalog.steps(record.id)}
-    options = JobOptions(cache=record.options.get("cache", True), seed=record.seed, on_step=on_step)
+    options = JobOptions(cache=record.options.get("cache", "on"), seed=record.seed, on_step=on_step)
     update = JobUpdate(
         id=record.id,
         expected=("failed", "interrupted", "cancelled"),
@@ -196,7 +220,8 @@ def _run(
     environment: Gathering,
 ) -> Job:
     """One attempt to run a job to its end, in this process. ``begin`` records that it runs."""
-    recorder = Recorder(space.catalog)
+    watch = CancelWatch(space.catalog, record.id)
+    recorder = Recorder(space.catalog, watch.look)
     capture = Capture(recorder.line, job=record.id)
 
     def here(call: StepCall) -> StepResult:
@@ -216,7 +241,7 @@ def _run(
         chosen.given,
         chosen.opaque,
         RunOptions(
-            cache=options.cache,
+            cache=options.cache_mode,
             seed=options.seed,
             portable=executor == "processes",
             on_step=options.on_step,
@@ -229,7 +254,7 @@ def _run(
     stopped: BaseException | None = None
     with recorder, capture:
         try:
-            with pool:
+            with pool, watch:
                 runner.run(pool)
             runner.exported()
             failure = _failure_of_steps(runner.records)
@@ -239,12 +264,15 @@ def _run(
             failure = failure_of(error)
             status = "failed" if isinstance(error, Exception) else "interrupted"
             stopped = None if isinstance(error, FindspotError) else error
+            if watch.cancelled and isinstance(error, KeyboardInterrupt):
+                status, stopped = "cancelled", None
+                failure = Failure("Cancelled", "The job was cancelled.")
             text = failure.traceback or f"{failure.type}: {failure.message}"
             recorder.line(LogLine(record.id, None, now(), "ERROR", "findspot", text))
         digest, document = environment.result()
         update = JobUpdate(
             id=record.id,
-            expected=("running",),
+            expected=("running", "cancelled"),
             status=status,
             ended=now(),
             failure=failure,
@@ -252,10 +280,24 @@ def _run(
         )
         recorder.document(digest, document)
         recorder.update(update)
+    ended = replace(record, status=status, ended=update.ended, failure=failure, environment=digest)
+    job = Job(space, ended, plan)
+    _call_hook(job, options.on_success if status == "finished" else options.on_failure)
     if stopped is not None:
         raise stopped
-    ended = replace(record, status=status, ended=update.ended, failure=failure, environment=digest)
-    return Job(space, ended, plan)
+    return job
+
+
+def _call_hook(job: Job, hook: Callable[[Job], object] | None) -> None:
+    if hook is None:
+        return
+    try:
+        hook(job)
+    except Exception as error:
+        failure = failure_of(error)
+        text = f"A hook failed: {failure.traceback or failure.message}"
+        line = LogLine(job.id, None, now(), "ERROR", "findspot", text)
+        job.space.catalog.write(Batch(log=[line]))
 
 
 def _failure_of_steps(records: Mapping[str, StepRecord]) -> Failure | None:

@@ -117,9 +117,11 @@ class Pipeline(Generic[P, R]):
             workspace: a `Workspace`; by default the current one.
             project, experiment, labels: where the job belongs, and how to find it.
             executor: ``inline``, ``threads`` or ``processes``. workers: how many steps at once.
-            cache: False runs every step.
+            cache: False (or ``"refresh"``) runs every step; ``"off"`` also keeps what it makes
+                from being reused later.
             seed: every step gets a seed of its own, derived from it.
             on_step: called with the `StepRecord` at each change of a step.
+            on_success, on_failure: called with the job when it has ended.
 
         Returns:
             the job; a failed step makes it ``failed`` and skips what depends on it, nothing raises.

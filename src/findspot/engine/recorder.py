@@ -20,6 +20,9 @@ from findspot.core.records import (
 INTERVAL = 0.05
 """Seconds: what happened is on disk at most so much later, whatever runs meanwhile."""
 
+TICK = 0.5
+"""Seconds between two looks at whether somebody wants something of the job."""
+
 
 class Recorder:
     """A buffer in front of the catalog, emptied by a thread of its own.
@@ -30,10 +33,14 @@ class Recorder:
     raised from the next `flush`, and nothing is dropped silently.
 
     Any thread may add. Use it in a ``with`` block.
+
+    Args:
+        tick: called by the thread every `TICK` seconds.
     """
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, tick: Callable[[], None] | None = None) -> None:
         self._catalog = catalog
+        self._tick = tick
         self._batch = Batch()
         self._steps: dict[tuple[str, str], StepRecord] = {}
         self._lock = threading.Lock()
@@ -127,10 +134,14 @@ class Recorder:
 
     def _run(self) -> None:
         while not self._closing.is_set():
-            self._wake.wait()
-            if self._closing.wait(INTERVAL):
-                return
+            stirred = self._wake.wait(TICK)
             try:
-                self.flush()
+                if not stirred:
+                    if self._tick is not None:
+                        self._tick()
+                elif self._closing.wait(INTERVAL):
+                    return
+                else:
+                    self.flush()
             except BaseException as error:
                 self._error = error

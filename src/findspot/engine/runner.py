@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from findspot.artifacts.saving import prepare, record_of
 from findspot.catalog.protocol import NewVersion
@@ -29,6 +29,7 @@ from findspot.engine.plans import Plan, output_name
 from findspot.engine.sources import PluginHandler
 from findspot.engine.values import NOT_LOADED, Arguments, Saved, replaced, saved_in
 from findspot.graph.spec import Opaque, Ref, Step
+from findspot.graph.task_options import CachePolicy
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
@@ -37,19 +38,22 @@ if TYPE_CHECKING:
     from findspot.engine.recorder import Recorder
     from findspot.engine.sources import TaskSource
 
+CacheMode = Literal["on", "refresh", "off"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
     """How a plan is run.
 
     Args:
-        cache: reuse what equal steps made before; False runs every step.
+        cache: ``on`` reuses what equal steps made before; ``refresh`` runs every step, for later
+            jobs to reuse; ``off`` runs every step, and nothing of it is reused later.
         seed: each step gets a seed of its own derived from it; None: seeds are left alone.
         portable: tasks must be in a form that can be sent to other processes.
         on_step: told of each change of a step.
     """
 
-    cache: bool = True
+    cache: CacheMode = "on"
     seed: int | None = None
     portable: bool = False
     on_step: Callable[[StepRecord], None] | None = None
@@ -199,14 +203,19 @@ class Runner:
                 params[place] = list(value) if type(value) is tuple else value
         seed = self._seed(step.name)
         code = self._code(step.task)
+        policy = self._policy(step, source)
         parts = key_parts(
-            spec, code.digest, named, seed=seed, handlers=self._chosen_handlers(saves)
+            spec,
+            code.digest,
+            named,
+            policy=policy,
+            seed=seed,
+            handlers=self._chosen_handlers(saves),
         )
-        wants_cache = step.cache if step.cache is not None else source.options.cache
-        key = key_of(parts) if wants_cache and not code.unfingerprintable else None
-        if key is not None and self._options.cache:
+        key = None if policy is None or code.unfingerprintable else key_of(parts)
+        if key is not None and self._options.cache == "on":
             entry = self._entry(key)
-            if entry is not None and self._reuse(step, entry, saves):
+            if entry is not None and self._reuse(step, entry, saves, policy):
                 made = {save.name: self._made[step.name, save.name] for save in saves}
                 record = self._record(
                     step,
@@ -229,7 +238,7 @@ class Runner:
                 self._recorder.finished(record, new, cache=False)
                 self._tell(record)
                 return None
-        if wants_cache and code.unfingerprintable:
+        if policy is not None and code.unfingerprintable:
             self._say(
                 step.name,
                 "It is run each time, because its code uses what has no fingerprint: "
@@ -302,10 +311,28 @@ class Runner:
             self._entries.update(self._space.catalog.cached_in(found.job))
         return found
 
-    def _reuse(self, step: Step, entry: CacheEntry, saves: tuple[SavePlan, ...]) -> bool:
-        """Take the outputs of an equal step; False where some of them, or their bytes, are gone."""
+    def _policy(self, step: Step, source: TaskSource) -> CachePolicy | None:
+        """When the step may be reused; None: never."""
+        policy = source.options.policy
+        if self._options.cache == "off" or step.cache is False:
+            return None
+        return CachePolicy() if policy is None and step.cache else policy
+
+    def _reuse(
+        self,
+        step: Step,
+        entry: CacheEntry,
+        saves: tuple[SavePlan, ...],
+        policy: CachePolicy | None,
+    ) -> bool:
+        """Take the outputs of an equal step; False where some of them, or their bytes, are gone,
+        or where they are too old."""
         if not entry.complete or any(save.name not in entry.outputs for save in saves):
             return False
+        if policy is not None and policy.expires is not None:
+            oldest = min((v.created for v in entry.outputs.values()), default=now())
+            if (now() - oldest).total_seconds() > policy.expires:
+                return False
         files: dict[str, tuple[FileEntry, ...]] = {}
         if entry.in_store:
             for save in saves:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from findspot.core.errors import NotFound
 from findspot.engine.errors import BadTarget, CannotSend
 from findspot.engine.fingerprint import Fingerprint, fingerprint
-from findspot.graph.tasks import Task, TaskOptions
+from findspot.graph.task_options import TaskOptions
+from findspot.graph.tasks import Task
 
 if TYPE_CHECKING:
     from findspot.handlers.protocol import ArtifactHandler
@@ -48,7 +49,7 @@ class LiveTask:
 
     @property
     def options(self) -> TaskOptions:
-        return self.task.options
+        return self.task.settings
 
     def function(self) -> Callable[..., Any]:
         return self.task.function
@@ -63,11 +64,7 @@ class LiveTask:
             pickled = cloudpickle.dumps(self.task.function)
         except Exception as error:
             raise CannotSend(self.task.name, str(error)) from error
-        options = self.task.options
-        return PickledTask(
-            pickled,
-            TaskOptions(options.cache, options.retries, options.timeout, options.retry_delay),
-        )
+        return PickledTask(pickled, self.task.settings)
 
 
 @dataclass(frozen=True, slots=True)

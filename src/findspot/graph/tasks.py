@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
 import sys
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from findspot.graph.spec import TaskSpec
+from findspot.graph.task_options import CachePolicy, TaskOptions, option_problems
 from findspot.graph.task_specs import TASK_NAME, InvalidTask, location_of, name_problems, task_spec
 
 __all__ = [
     "ACTIVE",
+    "CachePolicy",
     "CallRecorder",
     "InvalidTask",
     "StepOptions",
@@ -60,47 +61,6 @@ class StepOptions:
 
 
 _NO_OPTIONS = StepOptions()
-
-
-@dataclass(frozen=True, slots=True)
-class TaskOptions:
-    """How a task is run. Calling it gives one step its own options (`TaskOptions.__call__`).
-
-    Args:
-        cache: whether a step may be reused from an earlier job.
-        retries: how often to try again after a failure.
-        timeout: seconds one try may take; None for no limit.
-        retry_delay: seconds to wait before trying again.
-    """
-
-    cache: bool = True
-    retries: int = 0
-    timeout: float | None = None
-    retry_delay: float = 0.0
-    task: Task[..., Any] | None = field(default=None, repr=False, compare=False)
-
-    def __call__(
-        self, *, step: str | None = None, cache: bool | None = None, after: Any = ()
-    ) -> Callable[..., Any]:
-        """The task with options for one step: ``fit.options(step="fit_large", cache=False)(x)``.
-
-        Outside a pipeline the result only calls the function.
-
-        Args:
-            step: the step's name in the pipeline; it must be new there.
-            cache: whether this step may be reused; None to follow the task.
-            after: a step, or a list of steps, to wait for though none of their outputs is passed:
-                what calling their tasks returned, or their names.
-        """
-        if self.task is None:
-            raise TypeError("these options belong to no task")
-        if not isinstance(after, list | tuple):
-            after = (after,)
-        return _StepCall(self.task, StepOptions(step, cache, tuple(after)))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Without the task: options travel to processes that have the function by other ways.
-        return TaskOptions, (self.cache, self.retries, self.timeout, self.retry_delay)
 
 
 class Task(Generic[P, R]):
@@ -148,7 +108,7 @@ class Task(Generic[P, R]):
         found = _function_problem(function, name)
         if found is not None:
             raise InvalidTask(shown, [found[0]], location_of(function), found[1])
-        problems = [*_option_problems(options), *name_problems(name, outputs)]
+        problems = [*option_problems(options), *name_problems(name, outputs)]
         if problems:
             how = "Mend the arguments of @task."
             raise InvalidTask(shown, problems, location_of(function), how)
@@ -163,7 +123,7 @@ class Task(Generic[P, R]):
         functools.update_wrapper(self, function)
         self.function = function
         self.name = name
-        self.options = replace(options, task=self)
+        self.settings = options
         self._outputs = outputs if outputs is None or isinstance(outputs, str) else tuple(outputs)
         self._spec: TaskSpec | None = None
 
@@ -186,6 +146,22 @@ class Task(Generic[P, R]):
             self._spec = task_spec(self.function, self.name, self._outputs)
         return self._spec
 
+    def options(
+        self, *, step: str | None = None, cache: bool | None = None, after: Any = ()
+    ) -> Callable[..., Any]:
+        """The task with options for one step: ``fit.options(step="fit_large", cache=False)(x)``.
+
+        Outside a pipeline the result only calls the function.
+
+        Args:
+            step: the step's name in the pipeline; it must be new there.
+            cache: whether this step may be reused; None to follow the task.
+            after: a step, or a list of steps, to wait for though none of their outputs is passed:
+                what calling their tasks returned, or their names.
+        """
+        steps = after if isinstance(after, list | tuple) else (after,)
+        return _StepCall(self, StepOptions(step, cache, tuple(steps)))
+
     def __repr__(self) -> str:
         return f"<task {self.name}{inspect.signature(self)}>"
 
@@ -194,7 +170,7 @@ class Task(Generic[P, R]):
         if module != "__main__" and _lookup(module, name) is self:
             return name  # by reference, as functions are
         # The state follows after the empty object, since the function may refer to its own task.
-        return _empty_task, (), (self.function, self.name, self._outputs, self.options)
+        return _empty_task, (), (self.function, self.name, self._outputs, self.settings)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self._adopt(*state)
@@ -228,10 +204,13 @@ def task(
     *,
     name: str | None = None,
     outputs: str | Sequence[str] | None = None,
-    cache: bool = True,
+    cache: bool | CachePolicy = True,
     retries: int = 0,
     timeout: float | None = None,
     retry_delay: float = 0.0,
+    retry_factor: float = 1.0,
+    retry_jitter: float = 0.0,
+    retry_on: type[Exception] | tuple[type[Exception], ...] = Exception,
 ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
 
 
@@ -241,10 +220,13 @@ def task(
     *,
     name: str | None = None,
     outputs: str | Sequence[str] | None = None,
-    cache: bool = True,
+    cache: bool | CachePolicy = True,
     retries: int = 0,
     timeout: float | None = None,
     retry_delay: float = 0.0,
+    retry_factor: float = 1.0,
+    retry_jitter: float = 0.0,
+    retry_on: type[Exception] | tuple[type[Exception], ...] = Exception,
 ) -> Any:
     """Makes a function a task; called outside a pipeline it still is just the function.
 
@@ -255,10 +237,13 @@ def task(
             ``Annotated[T, "name"]``, or ``tuple[Annotated[A, "first"], Annotated[B, "second"]]``;
             ``-> None`` means no output, and anything else one output named ``output``.
         cache: whether a step may be reused from an earlier job when its code, its parameters and
-            its inputs are the same.
+            its inputs are the same; a `CachePolicy` says it more finely.
         retries: how often to try again after a failure.
         timeout: seconds one try may take; None for no limit.
-        retry_delay: seconds to wait before trying again.
+        retry_delay: seconds to wait before the first new try.
+        retry_factor: by which the wait grows from try to try (2.0 doubles it).
+        retry_jitter: share of the wait, up to which a random time is added (0.5: up to half of it).
+        retry_on: the failures that are worth a new try.
 
     Raises:
         InvalidTask: the function is async, a generator, a class or a method, or a name or an
@@ -275,7 +260,15 @@ def task(
     >>> [(o.name, str(o.type)) for o in halves.spec.outputs]
     [('low', 'list[integer]'), ('high', 'list[integer]')]
     """
-    options = TaskOptions(cache, retries, timeout, retry_delay)
+    options = TaskOptions(
+        cache,
+        retries,
+        timeout,
+        retry_delay,
+        retry_factor,
+        retry_jitter,
+        retry_on if isinstance(retry_on, tuple) else (retry_on,),
+    )
     if isinstance(function, str):
         name, function = function, None
     if function is not None:
@@ -304,30 +297,6 @@ def _function_problem(function: Any, name: str | None) -> tuple[str, str] | None
     if name is None and not TASK_NAME.fullmatch(getattr(function, "__name__", "")):
         return "it has no name of its own.", 'Give it one: task(name="...")(function).'
     return None
-
-
-def _option_problems(options: TaskOptions) -> list[str]:
-    problems = []
-    cache: object = options.cache
-    retries: object = options.retries
-    if not isinstance(cache, bool):
-        problems.append(f"cache is {cache!r}, not True or False.")
-    if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
-        problems.append(f"retries is {retries!r}, not a whole number from 0 on.")
-    if options.timeout is not None and not (_seconds(options.timeout) and options.timeout > 0):
-        problems.append(f"timeout is {options.timeout!r}, not a number of seconds above 0.")
-    if not _seconds(options.retry_delay):
-        problems.append(f"retry_delay is {options.retry_delay!r}, not a number of seconds.")
-    return problems
-
-
-def _seconds(value: object) -> bool:
-    return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-        and value >= 0
-    )
 
 
 def _lookup(module: str, qualname: str) -> Any:

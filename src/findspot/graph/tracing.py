@@ -366,7 +366,7 @@ class _Recorder:
 
 def _same_task(a: Task[..., Any], b: Task[..., Any]) -> bool:
     """Whether two tasks are one made twice (``task(f)`` called in a loop)."""
-    return a is b or (a.function is b.function and a.options == b.options and a.spec == b.spec)
+    return a is b or (a.function is b.function and a.settings == b.settings and a.spec == b.spec)
 
 
 def _holds_class(type_: Type) -> bool:
