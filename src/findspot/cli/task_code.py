@@ -12,7 +12,7 @@ from pathlib import Path
 
 from findspot.core.errors import FindspotError
 
-_OWN = str(Path(__file__).resolve().parent.parent)
+_OWN = f"{Path(__file__).parent.parent}{os.sep}"
 
 
 class CodeFailed(FindspotError):
