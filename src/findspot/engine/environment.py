@@ -105,6 +105,7 @@ def describe_environment(cwd: str | os.PathLike[str] | None = None) -> JsonObjec
     }
     return {name: _text(value) for name, value in document.items()}
 
+
 FRESH_SECONDS = 1.0
 """A description is used for all jobs that start in so many seconds."""
 
