@@ -267,26 +267,24 @@ class Runner:
         )
 
     def _complete(self, result: StepResult) -> None:
+        status: StepStatus = "finished"
+        if result.failure is not None:
+            status = "interrupted" if result.interrupted else "failed"
         record = replace(
             self.records[result.step],
+            status=status,
+            outputs={name: new.record.uid for name, new in result.versions.items()},
             started=result.started,
             ended=result.ended,
             attempt=result.attempt,
             failure=result.failure,
         )
         if result.failure is not None:
-            status: StepStatus = "interrupted" if result.interrupted else "failed"
-            self._settle(replace(record, status=status))
+            self._settle(record)
             return
         for name, new in result.versions.items():
-            self._made[result.step, name] = Saved(
-                new.record, new.files, result.values.get(name, NOT_LOADED)
-            )
-        record = replace(
-            record,
-            status="finished",
-            outputs={name: new.record.uid for name, new in result.versions.items()},
-        )
+            value = result.values.get(name, NOT_LOADED)
+            self._made[result.step, name] = Saved(new.record, new.files, value)
         self.records[result.step] = record
         self._recorder.finished(record, list(result.versions.values()), cache=True)
         self._tell(record)
