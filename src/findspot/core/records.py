@@ -283,6 +283,30 @@ class JobInput:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceRead:
+    """Bytes from outside the workspace that a job (or one step of it) read: a data item's.
+
+    Args:
+        name: what the job calls it: the input's name, or the last part of the URL.
+        url: without credentials.
+        size: bytes. etag: the server's mark of these bytes. digest: of the bytes, where all of them
+            were read; a source may lack any of the three.
+        modified: when the source says it was last changed.
+        time: when it was read.
+    """
+
+    job: str
+    step: str | None
+    name: str
+    url: str
+    size: int | None
+    etag: str | None
+    digest: str | None
+    modified: datetime | None
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class MetricPoint:
     """One measured number. `at` counts training steps or epochs; None for a single value."""
 
