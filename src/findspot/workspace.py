@@ -154,7 +154,7 @@ class Workspace(ArtifactSpace):
         from findspot.core.errors import NotFound
 
         where = self._project(project)
-        found = self.catalog.find_snapshot("plugin", where, name, number)
+        found = self.existing_catalog.find_snapshot("plugin", where, name, number)
         if found is None:
             from difflib import get_close_matches
 
@@ -169,11 +169,11 @@ class Workspace(ArtifactSpace):
 
     def plugins(self, *, project: str | None = None) -> list[Snapshot]:
         """The newest snapshot of each plugin."""
-        return list(self.catalog.snapshots("plugin", self._project(project)))
+        return list(self.existing_catalog.snapshots("plugin", self._project(project)))
 
     def entrypoints(self, *, project: str | None = None) -> list[Snapshot]:
         """The newest snapshot of each entrypoint and pipeline."""
-        return list(self.catalog.snapshots("entrypoint", self._project(project)))
+        return list(self.existing_catalog.snapshots("entrypoint", self._project(project)))
 
 
 def list_jobs(
@@ -200,7 +200,7 @@ def list_jobs(
     from findspot.core.records import JobQuery
     from findspot.engine.jobs import Job, settle
 
-    page = space.catalog.search_jobs(
+    page = space.existing_catalog.search_jobs(
         JobQuery(
             project=space.project if project is None else check_name(project, "project name"),
             experiment=experiment,

@@ -309,7 +309,7 @@ def get_job(space: ArtifactSpace, id: str) -> Job:
     Raises:
         NotFound: there is none, or there are several.
     """
-    record = space.catalog.job(id)
+    record = space.existing_catalog.job(id)
     if record is None and id == "latest":
         newest = space.catalog.search_jobs(JobQuery(project=space.project, limit=1)).items
         record = newest[0] if newest else None
