@@ -6,21 +6,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Self
 
-from findspot.artifacts.kinds.checks import Check, plain
+from findspot.artifacts.kinds.checks import Check, plain, text_mapping
 from findspot.core.errors import CheckFailed, Problem
+
+_SHARED: Mapping[str, Check] = {"extra_data": text_mapping}
 
 
 @dataclass(frozen=True, kw_only=True)
 class KindFields:
     """The fields of one kind, as they stand in a version's metadata under the same names.
 
-    A field that is None is not in the metadata. `other` holds the metadata that belong to no
-    field: what a handler found, or the user gave.
+    A field that is None is not in the metadata.
+
+    Args:
+        extra_data: what belongs to the version: names and ``store://`` references or URLs, as they
+            were when it was saved. Links added later are in the catalog.
+        other: the metadata that belong to no field: what a handler found, or the user gave.
     """
 
     KIND: ClassVar[str]
     CHECKS: ClassVar[Mapping[str, Check]]
-    """For each field the check of its value."""
+    """For each field of the kind's own the check of its value."""
+
+    extra_data: Mapping[str, str] | None = None
 
     other: Mapping[str, Any] = field(default_factory=dict)
 
@@ -39,7 +47,7 @@ class KindFields:
         found: dict[str, Any] = {}
         other: dict[str, Any] = {}
         for name, value in metadata.items():
-            check = cls.CHECKS.get(name)
+            check = _SHARED.get(name) or cls.CHECKS.get(name)
             if check is None:
                 other[name] = value
                 continue
@@ -64,11 +72,12 @@ class KindFields:
         metadata = {
             str(name): plain(value, str(name), problems) for name, value in self.other.items()
         }
-        for name, check in self.CHECKS.items():
+        for name, check in (*self.CHECKS.items(), *_SHARED.items()):
             value = getattr(self, name)
             if value is not None:
                 metadata[name] = check(value, name, problems)
-        problems += self.contradictions()
+        if not problems:
+            problems = self.contradictions()
         if problems:
             raise CheckFailed(f"The metadata of a {self.KIND}", problems)
         return metadata

@@ -72,7 +72,6 @@ class Model(KindFields):
         names = [
             entry.name if isinstance(entry, Column) else entry.get("name")
             for entry in self.inputs or ()
-            if isinstance(entry, Column | Mapping)
         ]
         twice = sorted({str(name) for name in names if name is not None and names.count(name) > 1})
         return [Problem("inputs", f"the column {name!r} is given twice") for name in twice]
