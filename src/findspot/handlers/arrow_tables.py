@@ -10,6 +10,13 @@ import pyarrow as pa
 from findspot.core.records import Preview
 from findspot.handlers.handler import Handler
 from findspot.handlers.protocol import LoadFolder, SaveFolder
+from findspot.handlers.table_views import (
+    ARRAYS,
+    TABLES,
+    array_as,
+    read_table_part,
+    table_as,
+)
 from findspot.handlers.tables import (
     SHOWN_COLUMNS,
     SHOWN_ROWS,
@@ -23,6 +30,8 @@ from findspot.handlers.tables import (
 )
 
 _SCHEMA_SHOWN = 200
+_TABLES = ("table", "batch")
+_COLUMNS = ("array", "chunked")
 
 
 class TableHandler(Handler):
@@ -35,6 +44,8 @@ class TableHandler(Handler):
     name = "arrow.table"
     types = ("pyarrow.Table", "pyarrow.RecordBatch")
     kind = "table"
+    representations = TABLES
+    selections = ("columns", "rows")
 
     def save(self, value: Any, folder: SaveFolder, /, **args: Any) -> None:
         if isinstance(value, pa.RecordBatch):
@@ -43,8 +54,19 @@ class TableHandler(Handler):
             _write(folder, "table", value)
 
     def load(self, folder: LoadFolder, /, **args: Any) -> Any:
-        stem, table = _read(folder, ("table", "batch"))
+        stem, table = _read(folder, _TABLES)
         return _one_batch(table) if stem == "batch" else table
+
+    def load_as(
+        self, folder: LoadFolder, as_type: str, what: Mapping[str, Any], /, **args: Any
+    ) -> Any:
+        table = read_table_part(folder, _file(folder, _TABLES), what)
+        return table_as(table, as_type, self.name)
+
+    def load_part(self, folder: LoadFolder, what: Mapping[str, Any], /, **args: Any) -> Any:
+        name = _file(folder, _TABLES)
+        table = read_table_part(folder, name, what)
+        return _one_batch(table) if name.startswith("batch") else table
 
     def describe(self, value: Any) -> Mapping[str, Any]:
         return describe_arrow(value)
@@ -61,17 +83,26 @@ class ArrayHandler(Handler):
     name = "arrow.array"
     types = ("pyarrow.Array", "pyarrow.ChunkedArray")
     kind = "dataset"
+    representations = ARRAYS
+    selections = ("rows",)
 
     def save(self, value: Any, folder: SaveFolder, /, **args: Any) -> None:
         stem = "chunked" if isinstance(value, pa.ChunkedArray) else "array"
         _write(folder, stem, pa.table({"values": value}))
 
     def load(self, folder: LoadFolder, /, **args: Any) -> Any:
-        stem, table = _read(folder, ("array", "chunked"))
-        column = table.column("values")
-        if stem == "chunked":
-            return column
-        return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+        stem, table = _read(folder, _COLUMNS)
+        return _column(stem, table)
+
+    def load_as(
+        self, folder: LoadFolder, as_type: str, what: Mapping[str, Any], /, **args: Any
+    ) -> Any:
+        table = read_table_part(folder, _file(folder, _COLUMNS), what)
+        return array_as(table.column("values"), as_type)
+
+    def load_part(self, folder: LoadFolder, what: Mapping[str, Any], /, **args: Any) -> Any:
+        name = _file(folder, _COLUMNS)
+        return _column(name.partition(".")[0], read_table_part(folder, name, what))
 
     def describe(self, value: Any) -> Mapping[str, Any]:
         return {"length": len(value), "dtype": str(value.type), "missing": value.null_count}
@@ -99,11 +130,19 @@ def _write(folder: SaveFolder, stem: str, table: Any) -> None:
 
 
 def _read(folder: LoadFolder, stems: tuple[str, ...]) -> tuple[str, Any]:
-    names = [f"{stem}.{ending}" for stem in stems for ending in ("parquet", "arrow")]
-    name = file_of(folder, names)
+    name = _file(folder, stems)
     stem, _, ending = name.partition(".")
     read = read_parquet if ending == "parquet" else read_arrow
     return stem, read(folder, name)
+
+
+def _file(folder: LoadFolder, stems: tuple[str, ...]) -> str:
+    return file_of(folder, [f"{stem}.{end}" for stem in stems for end in ("parquet", "arrow")])
+
+
+def _column(stem: str, table: Any) -> Any:
+    column = table.column("values")
+    return column if stem == "chunked" else array_as(column, "pyarrow.Array")
 
 
 def _one_batch(table: Any) -> Any:

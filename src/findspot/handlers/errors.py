@@ -125,6 +125,46 @@ class BadFiles(FindspotError):
     """The files of a version are not what its handler writes (bytes made by something else)."""
 
 
+class CannotConvert(FindspotError):
+    """A version cannot be loaded as the type that was asked for; lists the possible ones.
+
+    Args:
+        handler: the name of the handler that saved it.
+        as_type: full dotted name of the type that was asked for.
+        possible: full dotted names of the types that can be.
+        saved: full dotted name of the type that was saved, where it is known.
+        reason: why this very version cannot, where its handler can in general.
+    """
+
+    exit_code = 2
+
+    def __init__(
+        self,
+        handler: str,
+        as_type: str,
+        possible: Sequence[str],
+        *,
+        saved: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        self.handler, self.as_type, self.possible = handler, as_type, tuple(possible)
+        self.saved, self.reason = saved, reason
+        what = f"What {handler!r} saved cannot be loaded as {as_type}"
+        others = [name for name in self.possible if name != as_type or reason is None]
+        if saved is not None:
+            others.insert(0, f"{saved} (as it was saved)")
+        super().__init__(
+            f"{what}: {reason}." if reason else f"{what}.",
+            how=f"It can be loaded as: {', '.join(others)}.",
+        )
+
+
+class BadSelection(FindspotError):
+    """The part of a value that was asked for does not exist: a column, a range, a file ..."""
+
+    exit_code = 2
+
+
 class Untrusted(FindspotError):
     """Loading would run code that the bytes name, and the trust policy does not allow it.
 

@@ -41,6 +41,12 @@ class Handler:
     deterministic: ClassVar[bool] = True
     safe: ClassVar[bool] = True
 
+    representations: ClassVar[Sequence[str]] = ()
+    """Full dotted names of the other types that `load_as` gives."""
+
+    selections: ClassVar[Sequence[str]] = ()
+    """The names by which `load_part` and `load_as` are asked for a part."""
+
     registry: HandlerRegistry | None = None
     """The registry that made this instance, for handlers of values that hold other values."""
 
@@ -62,6 +68,16 @@ class Handler:
 
     def load(self, folder: LoadFolder, /, **args: Any) -> Any:
         raise NotImplementedError(f"{self.name} has no load")
+
+    def load_as(
+        self, folder: LoadFolder, as_type: str, what: Mapping[str, Any], /, **args: Any
+    ) -> Any:
+        """The value as another type; called only for those in `representations`."""
+        raise NotImplementedError(f"{self.name} has no load_as")
+
+    def load_part(self, folder: LoadFolder, what: Mapping[str, Any], /, **args: Any) -> Any:
+        """A part of the value; called only with names in `selections`, at least one."""
+        raise NotImplementedError(f"{self.name} has no load_part")
 
     def describe(self, value: Any) -> Mapping[str, Any]:
         """No metadata."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
 
 from findspot.core.records import Preview
-from findspot.handlers.errors import BadFiles
+from findspot.handlers.errors import BadFiles, BadSelection, CannotConvert
 from findspot.handlers.folders import write_parts
 from findspot.handlers.handler import Handler, text_preview
 from findspot.handlers.protocol import BinarySink, LoadFolder, SaveFolder
+from findspot.handlers.selecting import array_index
 
 MAPPED_FROM = 1 << 20
 """Files of this size (bytes) and more are memory-mapped when they are loaded."""
@@ -21,6 +23,10 @@ MAPPED_FROM = 1 << 20
 STATISTICS_UP_TO = 16 << 20
 """Smallest, largest and mean are found for arrays of up to this size (bytes)."""
 
+_OTHERS = (
+    *("list", "torch.Tensor", "pandas.DataFrame", "pandas.Series"),
+    *("polars.DataFrame", "polars.Series", "pyarrow.Array"),
+)
 _BLOCK = 16 << 20
 _ONE_WRITE = 64 << 10
 
@@ -101,6 +107,28 @@ def read_array(folder: LoadFolder, name: str) -> np.ndarray[Any, Any]:
         raise BadFiles(f"it is no npy file, or a damaged one: {error}", where=name) from error
 
 
+def read_array_part(folder: LoadFolder, name: str, what: Mapping[str, Any]) -> np.ndarray[Any, Any]:
+    """The part of an array that ``rows`` or ``index`` asks for; only its own bytes are read.
+
+    A part of 1 MiB or more stays a read-only map of the stored file; a smaller one is in memory.
+    """
+    try:
+        mapped = np.load(folder.path(name), mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, SyntaxError, TypeError, OverflowError) as error:
+        # NumPy maps no empty file, and an array without items has no bytes to map.
+        mapped = read_array(folder, name)
+        if mapped.size:
+            raise BadFiles(f"it is no npy file, or a damaged one: {error}", where=name) from error
+    try:
+        part = np.asarray(mapped[array_index(what, mapped.shape)])
+    except IndexError as error:
+        raise BadSelection(
+            f"An array of shape {mapped.shape} has no such part: {error}.",
+            how="Give an index within the shape.",
+        ) from None
+    return part if part.nbytes >= MAPPED_FROM else np.array(part)
+
+
 def holds(dtype: np.dtype[Any]) -> bool:
     """Whether npy holds a dtype exactly."""
     if dtype.hasobject or dtype.metadata or dtype.kind == "T" or dtype.type.__module__ != "numpy":
@@ -127,6 +155,8 @@ class ArrayHandler(Handler):
     name = "numpy.array"
     types = ("numpy.ndarray",)
     kind = "dataset"
+    representations = _OTHERS
+    selections = ("rows", "index")
 
     def accepts(self, value: Any) -> bool:
         kind = type(value)
@@ -143,11 +173,50 @@ class ArrayHandler(Handler):
     def load(self, folder: LoadFolder, /, **args: Any) -> np.ndarray[Any, Any]:
         return read_array(folder, "array.npy")
 
+    def load_as(
+        self, folder: LoadFolder, as_type: str, what: Mapping[str, Any], /, **args: Any
+    ) -> Any:
+        array = self.load_part(folder, what) if what else self.load(folder)
+        return array_as_other(array, as_type, self.name)
+
+    def load_part(self, folder: LoadFolder, what: Mapping[str, Any], /, **args: Any) -> Any:
+        return read_array_part(folder, "array.npy", what)
+
     def describe(self, value: Any) -> Mapping[str, Any]:
         return describe_array(value)
 
     def preview(self, value: Any) -> Preview | None:
         return preview_array(value)
+
+
+def array_as_other(array: np.ndarray[Any, Any], as_type: str, handler: str) -> Any:
+    """An array as a list, a tensor, or one of the tables and columns of its shape."""
+    if as_type == "list":
+        return array.tolist()
+    if as_type == "torch.Tensor":
+        torch: Any = import_module("torch")
+        # A copy where NumPy may not write: a tensor can always be written to.
+        return torch.from_numpy(array if array.flags.writeable else array.copy())
+    wide = as_type.endswith("DataFrame")
+    if array.ndim not in ((1, 2) if wide else (1,)):
+        raise CannotConvert(
+            handler,
+            as_type,
+            _OTHERS,
+            reason=f"the array has the shape {array.shape}, and a "
+            + ("table takes one of one or two dimensions" if wide else "column takes one of one"),
+        )
+    if as_type.startswith("pandas."):
+        import pandas as pd
+
+        return pd.DataFrame(array) if wide else pd.Series(array)
+    if as_type.startswith("polars."):
+        import polars as pl
+
+        return pl.DataFrame(array) if wide else pl.Series(array)
+    import pyarrow as pa
+
+    return pa.array(array)
 
 
 class MaskedArrayHandler(Handler):

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import pandas as pd
 import pyarrow as pa
 
 from findspot.core.records import Preview
 from findspot.handlers.encoding import DOCUMENT, Decoder, Encoder
-from findspot.handlers.errors import BadFiles
+from findspot.handlers.errors import BadFiles, CannotConvert
 from findspot.handlers.folders import PartSaveFolder, part_of
 from findspot.handlers.handler import Handler
 from findspot.handlers.pandas_columns import plan_of, put_aside, put_back, restore
+from findspot.handlers.pandas_parts import (
+    LIGHT,
+    read_frame_part,
+    select,
+    with_index_as_columns,
+)
 from findspot.handlers.protocol import LoadFolder, SaveFolder
 from findspot.handlers.registry import default_registry
+from findspot.handlers.table_views import ARRAYS, TABLES, array_as, table_as
 from findspot.handlers.tables import (
     SHOWN_COLUMNS,
     SHOWN_ROWS,
@@ -42,6 +49,10 @@ class DataFrameHandler(Handler):
     name = "pandas.dataframe"
     types = ("pandas.DataFrame",)
     kind = "table"
+    representations: ClassVar[Sequence[str]] = tuple(
+        name for name in TABLES if name != "pandas.DataFrame"
+    )
+    selections: ClassVar[Sequence[str]] = ("columns", "rows")
 
     def accepts(self, value: Any) -> bool:
         return type(value) is pd.DataFrame
@@ -54,6 +65,24 @@ class DataFrameHandler(Handler):
 
     def load(self, folder: LoadFolder, /, **args: Any) -> Any:
         return self._load_frame(folder)[0]
+
+    def load_as(
+        self, folder: LoadFolder, as_type: str, what: Mapping[str, Any], /, **args: Any
+    ) -> Any:
+        """Other libraries' tables have no index: one that says more than the number of a row
+        comes as their first columns."""
+        frame = with_index_as_columns(self.load_part(folder, what))
+        if as_type == "numpy.ndarray":
+            return frame.to_numpy()
+        if as_type in ("dict", "list"):
+            return frame.to_dict(orient="list" if as_type == "dict" else "records")
+        return table_as(self._arrow(frame, as_type), as_type, self.name)
+
+    def load_part(self, folder: LoadFolder, what: Mapping[str, Any], /, **args: Any) -> Any:
+        beside = self._beside(folder)
+        if beside.keys() <= LIGHT:
+            return read_frame_part(folder, _FILE, beside, what)
+        return select(self._load_frame(folder)[0], what)
 
     def describe(self, value: Any) -> Mapping[str, Any]:
         names = [str(name) for name in value.columns[:_SCHEMA_SHOWN]]
@@ -75,6 +104,17 @@ class DataFrameHandler(Handler):
         return table_preview([*_level_names(value.index), *names], rows, len(value))
 
     # ------------------------------------------------------------------ inside
+
+    def _arrow(self, frame: Any, as_type: str) -> Any:
+        try:
+            return pa.Table.from_pandas(frame, preserve_index=False)
+        except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+            raise CannotConvert(
+                self.name,
+                as_type,
+                self.representations,
+                reason=f"Arrow does not take its values ({error}); choose columns=[...]",
+            ) from error
 
     def _save_frame(self, frame: Any, folder: SaveFolder, beside: dict[str, Any]) -> None:
         """Write a frame, and ``beside`` together with what Parquet does not hold of it."""
@@ -156,6 +196,8 @@ class SeriesHandler(DataFrameHandler):
     name = "pandas.series"
     types = ("pandas.Series",)
     kind = "dataset"
+    representations = tuple(name for name in ARRAYS if name != "pandas.Series")
+    selections = ("rows",)
 
     def accepts(self, value: Any) -> bool:
         return type(value) is pd.Series
@@ -170,14 +212,26 @@ class SeriesHandler(DataFrameHandler):
         self._save_frame(frame, folder, {} if named else {"name": value.name})
 
     def load(self, folder: LoadFolder, /, **args: Any) -> Any:
-        frame, beside = self._load_frame(folder)
-        if frame.shape[1] != 1:
-            raise BadFiles(f"a series has one column, this has {frame.shape[1]}", where=_FILE)
-        series = frame.iloc[:, 0]
-        if "name" in beside:
-            series.name = beside["name"]
-        series.attrs = frame.attrs
-        return series
+        return _series(*self._load_frame(folder))
+
+    def load_as(
+        self, folder: LoadFolder, as_type: str, what: Mapping[str, Any], /, **args: Any
+    ) -> Any:
+        """The values without the index."""
+        series = self.load_part(folder, what)
+        if as_type == "numpy.ndarray":
+            return series.to_numpy()
+        if as_type == "list":
+            return series.to_list()
+        table = self._arrow(series.to_frame("values").reset_index(drop=True), as_type)
+        name = None if series.name is None else str(series.name)
+        return array_as(table.column("values"), as_type, name)
+
+    def load_part(self, folder: LoadFolder, what: Mapping[str, Any], /, **args: Any) -> Any:
+        beside = self._beside(folder)
+        if beside.keys() <= LIGHT:
+            return _series(read_frame_part(folder, _FILE, beside, what), beside)
+        return select(self.load(folder), what)
 
     def describe(self, value: Any) -> Mapping[str, Any]:
         return {
@@ -203,6 +257,8 @@ class IndexHandler(DataFrameHandler):
     name = "pandas.index"
     types = ("pandas.Index",)
     kind = "dataset"
+    representations = ("numpy.ndarray", "pandas.Series", "list")
+    selections = ()
 
     def accepts(self, value: Any) -> bool:
         return type(value).__module__.partition(".")[0] == "pandas"
@@ -246,6 +302,14 @@ class IndexHandler(DataFrameHandler):
             index.freq = beside["freq"]
         return index
 
+    def load_as(
+        self, folder: LoadFolder, as_type: str, what: Mapping[str, Any], /, **args: Any
+    ) -> Any:
+        index = self.load(folder)
+        if as_type == "pandas.Series":
+            return index.to_series().reset_index(drop=True)
+        return index.to_list() if as_type == "list" else index.to_numpy()
+
     def describe(self, value: Any) -> Mapping[str, Any]:
         dtypes = value.dtypes if isinstance(value, pd.MultiIndex) else [value.dtype]
         return {
@@ -258,6 +322,16 @@ class IndexHandler(DataFrameHandler):
         names = ["" if name is None else str(name) for name in value.names]
         rows = [row if isinstance(row, tuple) else (row,) for row in value[:SHOWN_ROWS]]
         return table_preview(names, rows, len(value))
+
+
+def _series(frame: Any, beside: Mapping[str, Any]) -> Any:
+    if frame.shape[1] != 1:
+        raise BadFiles(f"a series has one column, this has {frame.shape[1]}", where=_FILE)
+    series = frame.iloc[:, 0]
+    if "name" in beside:
+        series.name = beside["name"]
+    series.attrs = frame.attrs
+    return series
 
 
 def _level_names(index: Any) -> list[str]:

@@ -12,9 +12,10 @@ from typing import Any
 from findspot.core.errors import FindspotError
 from findspot.core.names import check_file_path
 from findspot.core.records import Preview
-from findspot.handlers.errors import BadFiles, BadValue
+from findspot.handlers.errors import BadFiles, BadValue, CannotConvert
 from findspot.handlers.handler import PREVIEW_TEXT, Handler, text_preview
 from findspot.handlers.protocol import LoadFolder, SaveFolder
+from findspot.handlers.selecting import chosen_name
 
 _PREVIEW_BYTES = 512 << 10
 _IMAGES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
@@ -32,6 +33,7 @@ class FileHandler(Handler):
     name = "path.file"
     types = ("pathlib.Path",)
     kind = "file"
+    representations = ("str",)
 
     def accepts(self, value: Any) -> bool:
         return not value.is_dir()
@@ -52,6 +54,12 @@ class FileHandler(Handler):
         if len(folder.files) != 1:
             raise BadFiles(f"there are {len(folder.files)} files instead of one")
         return folder.folder() / folder.files[0].path
+
+    def load_as(
+        self, folder: LoadFolder, as_type: str, what: Mapping[str, Any], /, **args: Any
+    ) -> str:
+        """The text of the file, which is UTF-8."""
+        return file_text(folder, folder.files[0].path, self.name)
 
     def describe(self, value: Any) -> Mapping[str, Any]:
         described: dict[str, Any] = {"file_name": _text(value.name), "bytes": value.stat().st_size}
@@ -89,6 +97,8 @@ class DirectoryHandler(Handler):
     name = "path.directory"
     types = ("pathlib.Path",)
     kind = "directory"
+    representations = ("bytes", "str")
+    selections = ("file",)
 
     def accepts(self, value: Any) -> bool:
         return bool(value.is_dir())
@@ -121,6 +131,21 @@ class DirectoryHandler(Handler):
             (root / check_file_path(name)).mkdir(parents=True, exist_ok=True)
         return root
 
+    def load_part(self, folder: LoadFolder, what: Mapping[str, Any], /, **args: Any) -> Path:
+        """A read-only path of one file; no other is fetched. Its name may differ."""
+        return folder.path(_chosen(folder, what["file"]))
+
+    def load_as(
+        self, folder: LoadFolder, as_type: str, what: Mapping[str, Any], /, **args: Any
+    ) -> bytes | str:
+        """The bytes, or the text in UTF-8, of one file."""
+        if "file" not in what:
+            raise CannotConvert(
+                self.name, as_type, ("pathlib.Path",), reason="say which file: file='name'"
+            )
+        name = _chosen(folder, what["file"])
+        return folder.read(name) if as_type == "bytes" else file_text(folder, name, self.name)
+
     def describe(self, value: Any) -> Mapping[str, Any]:
         count = size = 0
         for file in _walk(value):
@@ -140,6 +165,22 @@ class DirectoryHandler(Handler):
                 name = file.relative_to(value).as_posix()
                 lines.append(f"{file.stat().st_size:>12,}  {_text(name)}")
         return text_preview("\n".join(lines))
+
+
+def file_text(folder: LoadFolder, name: str, handler: str) -> str:
+    """The text of a file in UTF-8; `CannotConvert` if it is none."""
+    try:
+        return folder.read(name).decode()
+    except UnicodeDecodeError as error:
+        others = ("pathlib.Path", "bytes")
+        raise CannotConvert(handler, "str", others, reason=f"it is no UTF-8: {error}") from error
+
+
+def _chosen(folder: LoadFolder, wanted: Any) -> str:
+    names = [entry.path for entry in folder.files if entry.path != _EMPTY]
+    if isinstance(wanted, os.PathLike):
+        wanted = Path(wanted).as_posix()
+    return chosen_name(wanted, names, what="file")
 
 
 def _existing(path: Path) -> Path:

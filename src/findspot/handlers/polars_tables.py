@@ -13,11 +13,18 @@ from findspot.core.records import Preview
 from findspot.handlers.errors import BadFiles
 from findspot.handlers.handler import Handler
 from findspot.handlers.protocol import LoadFolder, SaveFolder
+from findspot.handlers.selecting import chosen_names, covering, row_range
 from findspot.handlers.tables import SHOWN_COLUMNS, SHOWN_ROWS, file_of, table_preview
 
 _SCHEMA_SHOWN = 200
 _IN_MEMORY = 1 << 20
 _PARQUET, _ARROW = "frame.parquet", "frame.arrow"
+# As `table_views` has them, which imports pyarrow: Polars alone needs none.
+_TABLES = (
+    *("pandas.DataFrame", "polars.LazyFrame", "polars.DataFrame"),
+    *("pyarrow.Table", "numpy.ndarray", "dict", "list"),
+)
+_ARRAYS = ("numpy.ndarray", "pandas.Series", "pyarrow.Array", "pyarrow.ChunkedArray", "list")
 
 
 class DataFrameHandler(Handler):
@@ -27,6 +34,8 @@ class DataFrameHandler(Handler):
     name = "polars.dataframe"
     types = ("polars.DataFrame",)
     kind = "table"
+    representations = _TABLES
+    selections = ("columns", "rows")
 
     def accepts(self, value: Any) -> bool:
         return type(value) is pl.DataFrame and _format(value) is not None
@@ -39,6 +48,24 @@ class DataFrameHandler(Handler):
 
     def load(self, folder: LoadFolder, /, **args: Any) -> Any:
         return _read(folder)
+
+    def load_as(
+        self, folder: LoadFolder, as_type: str, what: Mapping[str, Any], /, **args: Any
+    ) -> Any:
+        lazy = _scan(folder, what)
+        if as_type == "polars.LazyFrame":
+            return lazy
+        frame = _collected(lazy, folder)
+        if as_type == "polars.DataFrame":
+            return frame
+        if as_type in ("dict", "list"):
+            return frame.to_dict(as_series=False) if as_type == "dict" else frame.to_dicts()
+        from findspot.handlers.table_views import table_as
+
+        return table_as(frame.to_arrow(), as_type, self.name)
+
+    def load_part(self, folder: LoadFolder, what: Mapping[str, Any], /, **args: Any) -> Any:
+        return _collected(_scan(folder, what), folder)
 
     def describe(self, value: Any) -> Mapping[str, Any]:
         schema = list(value.schema.items())[:_SCHEMA_SHOWN]
@@ -60,6 +87,8 @@ class SeriesHandler(Handler):
     name = "polars.series"
     types = ("polars.Series",)
     kind = "dataset"
+    representations = _ARRAYS
+    selections = ("rows",)
 
     def accepts(self, value: Any) -> bool:
         return type(value) is pl.Series and _format(value.to_frame()) is not None
@@ -75,6 +104,21 @@ class SeriesHandler(Handler):
         if frame.width != 1:
             raise BadFiles(f"a series has one column, this has {frame.width}")
         return frame.to_series()
+
+    def load_as(
+        self, folder: LoadFolder, as_type: str, what: Mapping[str, Any], /, **args: Any
+    ) -> Any:
+        series = _collected(_scan(folder, what), folder).to_series()
+        if as_type == "list":
+            return series.to_list()
+        if as_type == "numpy.ndarray":
+            return series.to_numpy()
+        from findspot.handlers.table_views import array_as
+
+        return array_as(series.to_arrow(), as_type, series.name)
+
+    def load_part(self, folder: LoadFolder, what: Mapping[str, Any], /, **args: Any) -> Any:
+        return _collected(_scan(folder, what), folder).to_series()
 
     def describe(self, value: Any) -> Mapping[str, Any]:
         return {
@@ -131,3 +175,41 @@ def _read(folder: LoadFolder) -> pl.DataFrame:
         return pl.read_ipc(source)
     except (PolarsError, OSError, ValueError) as error:
         raise BadFiles(f"it is damaged: {error}", where=name) from error
+
+
+def _scan(folder: LoadFolder, what: Mapping[str, Any]) -> pl.LazyFrame:
+    """Columns and rows of the stored file, not read yet."""
+    name = file_of(folder, (_PARQUET, _ARROW))
+    size = next(entry.size for entry in folder.files if entry.path == name)
+    try:
+        if size < _IN_MEMORY:
+            lazy = _read(folder).lazy()
+        elif name == _PARQUET:
+            lazy = pl.scan_parquet(folder.path(name), glob=False, hive_partitioning=False)
+        else:
+            lazy = pl.scan_ipc(folder.path(name))
+        return narrowed(lazy, what)
+    except (PolarsError, OSError) as error:
+        raise BadFiles(f"it is damaged: {error}", where=name) from error
+
+
+def narrowed(lazy: pl.LazyFrame, what: Mapping[str, Any]) -> pl.LazyFrame:
+    """The chosen columns and rows of a lazy frame."""
+    if "columns" in what:
+        lazy = lazy.select(chosen_names(what["columns"], lazy.collect_schema().names()))
+    if "rows" in what:
+        total = lazy.select(pl.len()).collect().item() if lazy.collect_schema() else 0
+        chosen = row_range(what["rows"], total)
+        first, end = covering(chosen)
+        lazy = lazy.slice(first, end - first)
+        if chosen.step != 1 and chosen:
+            lazy = (lazy.reverse() if chosen.step < 0 else lazy).gather_every(abs(chosen.step))
+    return lazy
+
+
+def _collected(lazy: pl.LazyFrame, folder: LoadFolder) -> pl.DataFrame:
+    try:
+        return lazy.collect()
+    except (PolarsError, OSError) as error:
+        where = file_of(folder, (_PARQUET, _ARROW))
+        raise BadFiles(f"it is damaged: {error}", where=where) from error

@@ -102,3 +102,31 @@ class ArtifactHandler(Protocol):
     def preview(self, value: Any) -> Preview | None:
         """A small picture of the value."""
         ...
+
+
+class SelectiveHandler(ArtifactHandler, Protocol):
+    """A handler that can also give other types than it saved, or only a part of a value.
+
+    All of it is optional; `findspot.handlers.loading.load_value` asks for what is there.
+    """
+
+    representations: ClassVar[Sequence[str]]
+    """Full dotted names of the types that `load_as` gives, besides the type that was saved."""
+    selections: ClassVar[Sequence[str]]
+    """The names that may be in ``what``, such as ``columns`` and ``rows``."""
+
+    def load_as(
+        self, folder: LoadFolder, as_type: str, what: Mapping[str, Any], /, **args: Any
+    ) -> Any:
+        """The value, or the part ``what`` of it, as a type of `representations`.
+
+        Raises `CannotConvert` where this very value is none of that type.
+        """
+        ...
+
+    def load_part(self, folder: LoadFolder, what: Mapping[str, Any], /, **args: Any) -> Any:
+        """A part of the value, in the type that was saved, reading no more bytes than it must.
+
+        ``what`` is not empty. Raises `BadSelection` where the value has no such part.
+        """
+        ...

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, ClassVar
 
 from findspot.core.records import Preview
-from findspot.handlers.errors import BadFiles
+from findspot.handlers.errors import BadFiles, CannotConvert
 from findspot.handlers.handler import PREVIEW_TEXT, Handler, text_preview
 from findspot.handlers.protocol import LoadFolder, SaveFolder
 
@@ -93,6 +93,7 @@ class JsonHandler(Handler):
     name: ClassVar[str] = "json"
     types = (type(None), bool, int, float, list, dict)
     deterministic = True
+    representations = ("str", "pandas.DataFrame", "polars.DataFrame", "pyarrow.Table")
 
     def accepts(self, value: Any) -> bool:
         return is_exact_json(value)
@@ -112,6 +113,15 @@ class JsonHandler(Handler):
 
     def load(self, folder: LoadFolder, /, **args: Any) -> Any:
         return decode_json(folder.read("value.json"), where="value.json")
+
+    def load_as(
+        self, folder: LoadFolder, as_type: str, what: Mapping[str, Any], /, **args: Any
+    ) -> Any:
+        """The JSON text; a table of a list of records or of a dict of columns."""
+        value = self.load(folder)
+        if as_type == "str":
+            return encode_json(value).decode("utf-8", "surrogatepass")
+        return _table_of_json(value, as_type, self)
 
     def describe(self, value: Any) -> Mapping[str, Any]:
         if isinstance(value, list):
@@ -137,6 +147,7 @@ class TextHandler(Handler):
 
     name = "text"
     types = (str,)
+    representations = ("bytes",)
 
     def accepts(self, value: Any) -> bool:
         return type(value) is str
@@ -160,6 +171,11 @@ class TextHandler(Handler):
         except UnicodeDecodeError as error:
             raise BadFiles(f"it is not text in UTF-8: {error}", where=name) from error
 
+    def load_as(
+        self, folder: LoadFolder, as_type: str, what: Mapping[str, Any], /, **args: Any
+    ) -> bytes:
+        return folder.read(folder.files[0].path)
+
     def describe(self, value: Any) -> Mapping[str, Any]:
         return {"characters": len(value)}
 
@@ -177,6 +193,7 @@ class BytesHandler(Handler):
 
     name = "bytes"
     types = (bytes, bytearray, memoryview)
+    representations = ("bytes", "bytearray", "memoryview", "str")
 
     def accepts(self, value: Any) -> bool:
         kind = type(value)
@@ -197,6 +214,20 @@ class BytesHandler(Handler):
             return bytearray(data)
         return memoryview(data) if name == "value.memoryview" else data
 
+    def load_as(
+        self, folder: LoadFolder, as_type: str, what: Mapping[str, Any], /, **args: Any
+    ) -> bytes | bytearray | memoryview | str:
+        data = folder.read(folder.files[0].path)
+        if as_type != "str":
+            made: bytes | bytearray | memoryview = _BYTES_LIKE[as_type](data)
+            return made
+        try:
+            return data.decode()
+        except UnicodeDecodeError as error:
+            raise CannotConvert(
+                self.name, "str", self.representations, reason=f"it is no UTF-8: {error}"
+            ) from error
+
     def describe(self, value: Any) -> Mapping[str, Any]:
         return {"bytes": value.nbytes if isinstance(value, memoryview) else len(value)}
 
@@ -209,6 +240,30 @@ _BYTES_FILES: dict[type, str] = {
     bytearray: "value.bytearray",
     memoryview: "value.memoryview",
 }
+
+
+_BYTES_LIKE: dict[str, type[Any]] = {
+    "bytes": bytes,
+    "bytearray": bytearray,
+    "memoryview": memoryview,
+}
+
+
+def _table_of_json(value: Any, as_type: str, handler: Handler) -> Any:
+    import pyarrow as pa
+
+    from findspot.handlers.table_views import table_as
+
+    records = isinstance(value, list) and all(isinstance(item, dict) for item in value)
+    columns = isinstance(value, dict) and all(isinstance(item, list) for item in value.values())
+    reason = "a table is a list of records or a dict of columns"
+    if records or columns:
+        try:
+            table = pa.Table.from_pylist(value) if records else pa.table(value)
+            return table_as(table, as_type, handler.name)
+        except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+            reason = f"its values make no columns: {error}"
+    raise CannotConvert(handler.name, as_type, handler.representations, reason=reason)
 
 
 def shown_key(key: str) -> str:
