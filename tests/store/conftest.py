@@ -9,17 +9,42 @@ from pathlib import Path
 import pytest
 
 from findspot.core.digests import Digest
+from findspot.store.cached_store import CachedBlobStore
 from findspot.store.local import LocalBlobStore
 from findspot.store.memory import MemoryBlobStore
+from findspot.store.object_store import ObjectBlobStore
 from findspot.store.protocol import BlobStore
+from object_storage import s3_bucket, s3_server
+
+__all__ = ["s3_bucket", "s3_server"]
+
+KINDS = ["local", "durable", "memory", "object-files", "object-memory", "s3", "cached"]
 
 
-@pytest.fixture(params=["local", "durable", "memory"])
+@pytest.fixture(params=KINDS)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
     """An empty store; each test that takes it runs on every kind."""
-    if request.param == "memory":
+    return new_store(request.param, request, tmp_path)
+
+
+def new_store(kind: str, request: pytest.FixtureRequest, folder: Path) -> BlobStore:
+    from obstore.store import LocalStore, MemoryStore
+
+    scratch = folder / "scratch"
+    if kind == "memory":
         return MemoryBlobStore("test")
-    return LocalBlobStore(tmp_path / "blobs", durable=request.param == "durable")
+    if kind == "object-memory":
+        return ObjectBlobStore("s3://test", client=MemoryStore(), scratch_folder=scratch)
+    if kind == "object-files":
+        files = LocalStore(folder / "objects", mkdir=True)
+        return ObjectBlobStore("gs://test", client=files, scratch_folder=scratch)
+    if kind == "s3":
+        bucket = request.getfixturevalue("s3_bucket")
+        return ObjectBlobStore(f"{bucket}/pre/fix", scratch_folder=scratch)
+    if kind == "cached":
+        remote = ObjectBlobStore("s3://test", client=MemoryStore())
+        return CachedBlobStore(remote, folder / "cache", 100 << 20)
+    return LocalBlobStore(folder / "blobs", durable=kind == "durable")
 
 
 @pytest.fixture
@@ -30,14 +55,23 @@ def local(tmp_path: Path) -> LocalBlobStore:
 @pytest.fixture
 def flip() -> Callable[[BlobStore, Digest], None]:
     """Changes one byte in the middle of a stored blob, behind the store's back."""
+    return flip_byte
 
-    def flip_byte(store: BlobStore, digest: Digest) -> None:
-        if isinstance(store, MemoryBlobStore):
-            data, modified = store._blobs[digest]
-            changed = bytearray(data)
-            changed[len(data) // 2] ^= 1
-            store._blobs[digest] = bytes(changed), modified
-            return
+
+def flip_byte(store: BlobStore, digest: Digest) -> None:
+    if isinstance(store, CachedBlobStore):
+        flip_byte(store.remote, digest)
+        if store.local.size(digest) is not None:
+            flip_byte(store.local, digest)
+    elif isinstance(store, MemoryBlobStore):
+        data, modified = store._blobs[digest]
+        store._blobs[digest] = flipped(data), modified
+    elif isinstance(store, ObjectBlobStore):
+        import obstore
+
+        client, key = store._transfers.client, f"blake3/{digest[7:9]}/{digest[9:]}"
+        obstore.put(client, key, flipped(bytes(obstore.get(client, key).bytes())))
+    else:
         assert isinstance(store, LocalBlobStore)
         path = store.root / "blake3" / digest[7:9] / digest[9:]
         os.chmod(path, 0o644)
@@ -48,4 +82,9 @@ def flip() -> Callable[[BlobStore, Digest], None]:
             file.write(bytes([byte ^ 1]))
         os.chmod(path, 0o444)
 
-    return flip_byte
+
+def flipped(data: bytes) -> bytes:
+    """``data`` with another bit in its middle."""
+    changed = bytearray(data)
+    changed[len(data) // 2] ^= 1
+    return bytes(changed)

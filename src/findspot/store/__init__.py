@@ -9,23 +9,41 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from findspot.store.protocol import BlobStore
 
 __all__ = ["open_store"]
 
-_KNOWN: Final = ("file:///<folder>", "memory://", "memory://<name>")
+_KNOWN: Final = (
+    *("file:///<folder>", "memory://", "memory://<name>"),
+    *("s3://<bucket>/<prefix>", "gs://<bucket>/<prefix>", "az://<container>/<prefix>"),
+)
+_REMOTE: Final = frozenset({"s3", "gs", "az"})
 
 
-def open_store(url: str, *, durable: bool = False) -> BlobStore:
+def open_store(
+    url: str,
+    *,
+    durable: bool = False,
+    cache: Path | None = None,
+    cache_limit: int = 10_000_000_000,
+) -> BlobStore:
     """The blob store at ``url``. Nothing is made or changed on disk before the first write.
 
     Args:
         url: a folder's path (``~`` is your home) or ``file:///folder``: a `LocalBlobStore`;
             ``memory://`` or ``memory://name``: a `MemoryBlobStore`, the same one for the same name
-            in this process.
+            in this process; ``s3://bucket/prefix``, ``gs://bucket/prefix`` or
+            ``az://container/prefix``: an `ObjectBlobStore`, with credentials and endpoint by the
+            usual environment variables.
         durable: a local store also survives a power cut; see `LocalBlobStore`.
+        cache: a folder on this machine in which the blobs of a remote store that were used last
+            are kept as files; see `CachedBlobStore`. Local stores need none.
+        cache_limit: bytes that the cached blobs take at most.
 
     Raises:
+        ExtraMissing: the store needs a library that is not installed.
         UnknownStore: no store can be opened under ``url``; the error lists the known kinds.
 
     >>> store = open_store("memory://example")
@@ -42,6 +60,15 @@ def open_store(url: str, *, durable: bool = False) -> BlobStore:
         from findspot.store.memory import shared_memory_store
 
         return shared_memory_store(rest)
+    if scheme in _REMOTE:
+        from findspot.store.object_store import ObjectBlobStore
+
+        remote = ObjectBlobStore(url)
+        if cache is None:
+            return remote
+        from findspot.store.cached_store import CachedBlobStore
+
+        return CachedBlobStore(remote, cache, cache_limit)
     if scheme != "file":
         raise UnknownStore(url, f"its scheme is {scheme[:40]!r}", _KNOWN)
     parts = urlsplit(url)

@@ -46,12 +46,72 @@ class StoreUnreadable(FindspotError):
 
     exit_code = 6
 
-    def __init__(self, where: str, reason: str) -> None:
+    def __init__(self, where: str, reason: str, *, how: str | None = None) -> None:
         self.reason = reason
         super().__init__(
             f"The blob store cannot be read: {reason}.",
             where=where,
-            how="Check the permissions of the folder, and that its disk is mounted and healthy.",
+            how=how
+            or "Check the permissions of the folder, and that its disk is mounted and healthy.",
+        )
+
+
+class StoreUnreachable(FindspotError):
+    """No answer, or none that helps, comes from where the blob store should be.
+
+    Args:
+        where: the store's URL.
+        endpoint: the server that was asked.
+        reason: what went wrong there.
+        how: how to mend it.
+    """
+
+    exit_code = 6
+
+    def __init__(self, where: str, endpoint: str, reason: str, *, how: str) -> None:
+        self.endpoint, self.reason = endpoint, reason
+        super().__init__(
+            f"The blob store cannot be reached at {endpoint}: {reason}.", where=where, how=how
+        )
+
+
+class WriteRefused(ReadOnly):
+    """The server refuses to let these credentials write; nothing was saved."""
+
+    def __init__(self, where: str, reason: str, *, how: str) -> None:
+        self.reason = reason
+        FindspotError.__init__(
+            self,
+            f"The blob store refuses to be written to ({reason}); nothing was saved.",
+            where=where,
+            how=how,
+        )
+
+
+class ExtraMissing(FindspotError):
+    """A kind of blob store needs a library that is not installed."""
+
+    exit_code = 2
+
+    def __init__(self, url: str, library: str, extra: str) -> None:
+        self.url, self.library, self.extra = url, library, extra
+        super().__init__(
+            f"The blob store {url!r} needs the library {library}, which is not installed.",
+            how=f"Install it: pip install 'findspot[{extra}]'",
+        )
+
+
+class CannotSign(FindspotError):
+    """A blob store has no URLs that others could fetch its blobs by."""
+
+    exit_code = 2
+
+    def __init__(self, where: str, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"No URL can be signed: {reason}.",
+            where=where,
+            how="Use a store on S3, GCS or Azure with credentials that can sign.",
         )
 
 
