@@ -55,6 +55,23 @@ def test_listings_fit_a_terminal_of_80_columns(place: Path) -> None:
     assert (code, ids[0] in shown) == (0, True)
 
 
+@pytest.mark.parametrize("columns", [76, 80, 120])
+def test_nothing_is_lost_where_a_table_is_wider_than_the_terminal(
+    place: Path, columns: int
+) -> None:
+    key = "measurements/of-the-second-campaign/at-the-northern-wall"
+    workspace = Workspace(place)
+    workspace.save_artifact(1, key, tags=["good"])
+    job = workspace.jobs()[0].id[-8:]
+    code, shown = run_in_terminal("artifacts", cwd=place, columns=columns)
+    lines = plain_lines(shown)
+    assert code == 0
+    assert max(map(len, lines)) <= columns
+    first = "".join(re.match(r" (\S*)", line)[1] for line in lines[2:])  # type: ignore[index]
+    assert first.startswith(f"{key}:1")
+    assert shown.count(job) == 3
+
+
 def test_a_run_in_a_terminal_shows_its_steps(place: Path) -> None:
     flag = place / "begun"
     options = ("-p", f"flag={flag}", "-p", "seconds=0.5")

@@ -22,7 +22,8 @@ STATUS_COLOURS = {
     "skipped": "dim",
 }
 
-_WIDEST_WHOLE = 40
+_NARROWEST = 16  # of a column that wants more
+_BORDER = 3
 
 
 def console(*, error: bool = False) -> Console:
@@ -73,19 +74,42 @@ def print_table(
     if not listed:
         note(empty)
         return
+    terminal = console()
+    longest = [
+        max(len(header), *(row[index].cell_len for row in listed))
+        for index, header in enumerate(headers)
+    ]
+    room = terminal.width - _BORDER * len(headers)
+    widths = _widths(longest, [header in whole for header in headers], room)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for index, header in enumerate(headers):
-        longest = max(len(header), *(row[index].cell_len for row in listed))
-        least = min(longest, _WIDEST_WHOLE) if header in whole else None
-        table.add_column(header, overflow="fold", min_width=least)
+    for header, width in zip(headers, widths, strict=True):
+        table.add_column(header, overflow="fold", width=width)
     for row in listed:
         table.add_row(*row)
-    terminal = console()
     with terminal.capture() as captured:
         terminal.print(table)
     # Without the empty lines and the padding that Rich puts around a table.
     lines = [line.rstrip() for line in captured.get().splitlines()]
     sys.stdout.write("\n".join(lines).strip("\n") + "\n")
+
+
+def _widths(longest: Sequence[int], whole: Sequence[bool], room: int) -> list[int]:
+    """Widths of columns that together fit into ``room``, or nearly so where it is very little.
+
+    Columns that are whole have all that they want, unless the others would not fit beside them:
+    then the widest of them gives way. What is left over goes to those that want more.
+    """
+    given = [
+        wanted if kept else min(wanted, _NARROWEST)
+        for wanted, kept in zip(longest, whole, strict=True)
+    ]
+    widest = given.index(max(given))
+    excess = sum(given) - room
+    if excess > 0:
+        given[widest] = max(given[widest] - excess, min(given[widest], _NARROWEST))
+    for index, wanted in enumerate(longest):
+        given[index] += max(0, min(wanted - given[index], room - sum(given)))
+    return given
 
 
 def note(text: str) -> None:
