@@ -43,11 +43,12 @@ def check_save(
     A bad key is an `InvalidName` of its own, since it is the commonest mistake.
     """
     key = check_key(key)
-    if not (kind or labels or tags or metadata or name or iteration or handler_args):
+    named = kind is not None or name is not None
+    if not (named or labels or tags or metadata or iteration or handler_args):
         return SaveOptions(key, {}, (), None)
     problems: list[Problem] = []
     texts = _labels(labels, problems)
-    named = _tags(tags, problems)
+    checked_tags = _tags(tags, problems)
     if kind is not None and kind not in KINDS:
         problems.append(_unknown_kind(kind))
     if name is not None:
@@ -59,7 +60,7 @@ def check_save(
         problems.append(Problem("iteration", "it is no whole number from 0 to 999999999"))
     if problems:
         raise CheckFailed(f"The options of artifact {key!r}", problems)
-    return SaveOptions(key, texts, named, name)
+    return SaveOptions(key, texts, checked_tags, name)
 
 
 def check_labels(labels: Any) -> dict[str, str]:

@@ -426,7 +426,7 @@ class ArtifactSpace(OpenedWorkspace):
                 `Conflict` if not.
         """
         found = self.get_artifact(artifact, version, project=project)
-        return self.catalog.set_tag(
+        return self.existing_catalog.set_tag(
             found.project,
             found.key,
             check_tag(tag),
@@ -453,7 +453,7 @@ class ArtifactSpace(OpenedWorkspace):
         """Set labels of a version (a value of None takes one off); the version as it is then."""
         changes = check_label_changes(labels)
         found = self.get_artifact(artifact)
-        self.catalog.set_labels(found.uid, changes)
+        self.existing_catalog.set_labels(found.uid, changes)
         return self.get_artifact(found.uid)
 
     def delete_version(
@@ -464,7 +464,7 @@ class ArtifactSpace(OpenedWorkspace):
         project: str | None = None,
     ) -> bool:
         """Forget one version. Its bytes stay until the collector finds that nothing needs them."""
-        return self.catalog.delete_version(
+        return self.existing_catalog.delete_version(
             self.get_artifact(artifact, version, project=project).uid
         )
 
@@ -490,7 +490,7 @@ class ArtifactSpace(OpenedWorkspace):
             raise FindspotError(
                 f"{direction!r} is no direction of a lineage.", how="Say upstream or downstream."
             )
-        return self.catalog.lineage(self.get_artifact(artifact).uid, direction, depth=depth)
+        return self.existing_catalog.lineage(self.get_artifact(artifact).uid, direction, depth=depth)
 
     def trust_version(self, artifact: ArtifactLike) -> ArtifactVersion:
         """Let a version from elsewhere be loaded from now on, even if that may run code."""
