@@ -149,7 +149,7 @@ def get_job(id: str) -> Job:
 
 
 def list_jobs(**conditions: Any) -> JobListing:
-    """Jobs that fit all conditions, newest first; see `Workspace.jobs`."""
+    """Jobs that fit all conditions, newest first; see `Workspace.list_jobs`."""
     from findspot.workspace import list_jobs
 
     return list_jobs(current_space(), **conditions)

@@ -121,8 +121,6 @@ class Workspace(ArtifactSpace):
         """Jobs that fit all of the given conditions, newest first; see `list_jobs`."""
         return list_jobs(self, **conditions)
 
-    jobs = list_jobs
-
     def get_job(self, id: str) -> Job:
         """A job by its id; `NotFound` where there is none."""
         from findspot.engine.jobs import get_job

@@ -58,7 +58,7 @@ def test_rescaling_gives_what_the_page_says(folder: Path, findspot: Callable[...
     findspot(*SECOND)
     ws = Workspace()
     samples = ws.load_artifact("samples")
-    job = ws.jobs()[0]
+    job = ws.list_jobs()[0]
     scaled: Any = job.steps["scale_step"].outputs["output"].load()
     low, z, log = scaled.values() if isinstance(scaled, dict) else scaled
     assert (low.min(), low.max()) == (0.0, 1.0)

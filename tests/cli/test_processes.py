@@ -41,7 +41,7 @@ def plain_lines(shown: str) -> list[str]:
 
 
 def test_listings_fit_a_terminal_of_80_columns(place: Path) -> None:
-    ids = [job.id for job in Workspace(place).jobs()]
+    ids = [job.id for job in Workspace(place).list_jobs()]
     for words in (["artifacts"], ["lineage", "result"]):
         code, shown = run_in_terminal(*words, cwd=place)
         assert code == 0
@@ -62,7 +62,7 @@ def test_nothing_is_lost_where_a_table_is_wider_than_the_terminal(
     key = "measurements/of-the-second-campaign/at-the-northern-wall"
     workspace = Workspace(place)
     workspace.save_artifact(1, key, tags=["good"])
-    job = workspace.jobs()[0].id[-8:]
+    job = workspace.list_jobs()[0].id[-8:]
     code, shown = run_in_terminal("artifacts", cwd=place, columns=columns)
     lines = plain_lines(shown)
     assert code == 0
@@ -93,7 +93,7 @@ def test_ctrl_c_in_a_terminal(place: Path) -> None:
     code, shown = run_in_terminal(
         "run", "flow.py:waiting", "-p", f"flag={flag}", cwd=place, typed=b"\x03", when=flag.exists
     )
-    job = Workspace(place).jobs()[0]
+    job = Workspace(place).list_jobs()[0]
     assert code == 130
     ending = f"findspot: interrupted\nGo on: findspot job resume {job.id[-8:]}\n"
     assert shown.endswith(ending)
@@ -124,7 +124,7 @@ def test_an_interrupt_without_a_terminal(place: Path, executor: str) -> None:
         time.sleep(0.02)
     interrupt(process)
     out, err = process.communicate(timeout=30)
-    job = Workspace(place).jobs()[0]
+    job = Workspace(place).list_jobs()[0]
     assert (process.returncode, out) == (130, "")
     assert f"findspot: interrupted\nGo on: findspot job resume {job.id}\n" in err
     assert job.status == "interrupted"

@@ -167,7 +167,7 @@ def test_an_artifact_of_a_wrong_type_is_refused(ws: Workspace, entrypoint: Path)
         ws.run(second, artifacts={"words": "three"})
     with pytest.raises(CheckFailed, match="No artifact is chosen"):
         ws.run(second)
-    assert ws.jobs() == []
+    assert ws.list_jobs() == []
 
 
 def test_every_mistake_of_file_and_plugins_at_once_and_nothing_is_recorded(
@@ -188,7 +188,7 @@ def test_every_mistake_of_file_and_plugins_at_once_and_nothing_is_recorded(
     with pytest.raises(CheckFailed) as caught:
         ws.run(entrypoint)
     assert len(caught.value.problems) == len(problems) >= 6
-    assert ws.jobs() == []
+    assert ws.list_jobs() == []
     assert ws.plugins() == []
 
 

@@ -93,7 +93,7 @@ def test_a_pipeline_that_cannot_be_imported_must_be_given(ws: Workspace) -> None
 def test_an_interrupt_is_recorded_and_passed_on(ws: Workspace, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         stopping.run(folder=str(tmp_path))
-    (job,) = ws.jobs()
+    (job,) = ws.list_jobs()
     assert job.status == "interrupted"
     assert job.ended is not None
     assert {name: step.status for name, step in job.steps.items()} == {
@@ -168,7 +168,7 @@ def _killed_job(ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "dying", raising=False)
-    (job,) = ws.jobs()
+    (job,) = ws.list_jobs()
     return job
 
 
@@ -226,7 +226,7 @@ def test_a_kill_at_any_moment_leaves_a_consistent_workspace(
     fresh = Workspace(ws.folder)
     report = fresh.verify()
     assert report.sound, report
-    for job in fresh.jobs():
+    for job in fresh.list_jobs():
         assert job.status in ("finished", "interrupted")
         if job.status == "finished":
             assert len(job.outputs) == 2
@@ -262,6 +262,6 @@ def test_ctrl_c_in_the_terminal_stops_worker_processes(ws: Workspace, tmp_path: 
     assert running.returncode != 0
     assert b"KeyboardInterrupt" in errors
     assert time.monotonic() - start < 30
-    (job,) = ws.jobs()
+    (job,) = ws.list_jobs()
     assert job.status == "interrupted"
     assert {step.status for step in job.steps.values()} == {"interrupted"}

@@ -172,12 +172,12 @@ class TestPipelines:
         assert "bb" in text
         assert "Did you mean 'b'" in text
         assert "nowhere" in text
-        assert ws.jobs() == []
+        assert ws.list_jobs() == []
 
     def test_a_missing_value_is_said_before_anything_runs(self, ws: Workspace) -> None:
         with pytest.raises(CheckFailed, match="samples"):
             sample_tasks.diamond.run()
-        assert ws.jobs() == []
+        assert ws.list_jobs() == []
 
     def test_a_version_of_a_wrong_type_is_refused(self, ws: Workspace) -> None:
         ws.save_artifact("only text", "words")
@@ -202,12 +202,12 @@ class TestPipelines:
         assert "test_running.py:" in text
         assert len(caught.value.problems) >= 3
         assert len(wrong.problems()) == len(caught.value.problems)
-        assert ws.jobs() == []
+        assert ws.list_jobs() == []
 
     def test_an_unknown_executor_is_refused_before_a_job_is_made(self, ws: Workspace) -> None:
         with pytest.raises(UnknownExecutor, match="inline, threads or processes"):
             sample_tasks.chain.run(executor="clouds")
-        assert ws.jobs() == []
+        assert ws.list_jobs() == []
 
     def test_a_wrong_number_of_outputs_is_a_failure_that_says_so(self, ws: Workspace) -> None:
         @task(outputs=["a", "b"])

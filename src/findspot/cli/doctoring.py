@@ -99,7 +99,7 @@ def _space(workspace: Workspace) -> str:
 
 
 def _jobs(workspace: Workspace) -> str:
-    running = workspace.jobs(status="running", limit=1000)
+    running = workspace.list_jobs(status="running", limit=1000)
     dead = [job for job in running if job.status == "interrupted"]
     said = f"{len(running) - len(dead)} running"
     return said + (f"; {len(dead)} had died and are interrupted now" if dead else "")

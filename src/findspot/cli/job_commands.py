@@ -54,7 +54,7 @@ def jobs(
         short_id,
     )
 
-    found = existing_workspace().jobs(
+    found = existing_workspace().list_jobs(
         project=project,
         experiment=experiment,
         name=name,

@@ -204,5 +204,5 @@ class CheckFailed(FindspotError):
         count = len(self.problems)
         listing = "\n".join(f"  {i}. {p}" for i, p in enumerate(self.problems, 1))
         super().__init__(
-            f"{subject} has {count} mistake{'' if count == 1 else 's'}:\n{listing}",
+            f"{subject}: {count} mistake{'' if count == 1 else 's'}.\n{listing}",
         )
