@@ -5,18 +5,22 @@ worker of pytest-xdist for itself) and ends with the test run, however that ends
 
 Take the fixtures over in a ``conftest.py``::
 
-    from object_storage import s3_bucket, s3_server
+    from object_storage import s3_bucket, s3_server, s3_through_proxy
 """
 
 from __future__ import annotations
 
+import http.client
 import itertools
 import os
 import subprocess
 import sys
+import threading
 import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -99,3 +103,119 @@ def s3_bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     for name, value in s3_server.environment().items():
         monkeypatch.setenv(name, value)
     return f"s3://{s3_server.new_bucket()}"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that came through the proxy; ``size`` is that of its body in bytes."""
+
+    method: str
+    path: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer that the proxy gives in place of the server."""
+
+    status: int
+    body: bytes = b""
+
+    @classmethod
+    def error(cls, status: int, code: str) -> Answer:
+        return cls(status, f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode())
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The connection breaks after so many bytes of the server's answer."""
+
+    after: int
+
+
+Fault = Callable[[Asked], Answer | Cut | None]
+
+
+@dataclass
+class Proxy:
+    """Stands before a server and passes everything on, except where `fault` says otherwise.
+
+    Args:
+        endpoint: its URL.
+        asked: every request so far.
+        fault: what goes wrong with a request; None: nothing.
+        sent: bytes of answers that were passed on so far.
+    """
+
+    endpoint: str
+    asked: list[Asked] = field(default_factory=list)
+    fault: Fault = lambda asked: None
+    sent: int = 0
+
+    def uploaded(self) -> int:
+        """Bytes of all bodies that were sent to the server."""
+        return sum(asked.size for asked in self.asked)
+
+
+@pytest.fixture
+def s3_through_proxy(
+    s3_server: S3Server, s3_bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[str, Proxy]]:
+    """The URL of an empty bucket, and the proxy that all requests to it go through."""
+    proxy = Proxy("")
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _pass_on(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+            asked = Asked(self.command, self.path, len(body))
+            proxy.asked.append(asked)
+            fault = proxy.fault(asked)
+            if isinstance(fault, Answer):
+                self._answer(fault.status, {}, fault.body, len(fault.body))
+                return
+            server = http.client.HTTPConnection(s3_server.endpoint.removeprefix("http://"))
+            try:
+                server.request(self.command, self.path, body, dict(self.headers.items()))
+                answer = server.getresponse()
+                data = answer.read()
+            finally:
+                server.close()
+            headers = {
+                name: value
+                for name, value in answer.getheaders()
+                if name.lower() not in ("connection", "content-length", "transfer-encoding")
+            }
+            size = int(answer.headers.get("content-length") or len(data))
+            self._answer(answer.status, headers, data[: fault.after] if fault else data, size)
+            if fault:
+                self.close_connection = True
+
+        do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _pass_on  # noqa: N815
+
+        def _answer(self, status: int, headers: dict[str, str], data: bytes, size: int) -> None:
+            self.send_response_only(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("content-length", str(size))
+            self.end_headers()
+            if self.command != "HEAD":
+                # The client may have given up.
+                with suppress(ConnectionError):
+                    self.wfile.write(data)
+                    proxy.sent += len(data)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        proxy.endpoint = f"http://127.0.0.1:{server.server_port}"
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        try:
+            yield s3_bucket, proxy
+        finally:
+            server.shutdown()
+            thread.join()

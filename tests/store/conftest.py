@@ -14,9 +14,9 @@ from findspot.store.local import LocalBlobStore
 from findspot.store.memory import MemoryBlobStore
 from findspot.store.object_store import ObjectBlobStore
 from findspot.store.protocol import BlobStore
-from object_storage import s3_bucket, s3_server
+from object_storage import s3_bucket, s3_server, s3_through_proxy
 
-__all__ = ["s3_bucket", "s3_server"]
+__all__ = ["s3_bucket", "s3_server", "s3_through_proxy"]
 
 KINDS = ["local", "durable", "memory", "object-files", "object-memory", "s3", "cached"]
 

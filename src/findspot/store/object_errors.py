@@ -70,7 +70,9 @@ def object_failures(place: Found, doing: Doing) -> Iterator[None]:
 
     try:
         yield
-    except (BaseError, FileNotFoundError, PermissionError) as error:
+    except (BaseError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # this machine's: a file that is sent cannot be read
         # Without the client's own error, which shows the whole request.
         raise meaning(error, place, doing) from None
 

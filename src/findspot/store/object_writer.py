@@ -86,9 +86,9 @@ class ObjectBlobWriter:
             if self._upload is None:
                 self._blob = self._owner.put(self._buffer)
             else:
+                upload, self._upload = self._upload, None
                 with object_failures(self._place, "write"):
-                    self._upload.close()
-                self._upload = None
+                    upload.close()
                 digest = self._hasher.digest()
                 self._owner.publish(self._temporary, digest, self._hasher.size)
                 self._blob = Blob(digest, self._hasher.size)
