@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from findspot.core.errors import FindspotError
-from findspot.data.errors import BadTable, MissingLibrary, UnknownFormat
+from findspot.data.errors import BadTable, UnknownFormat
+from findspot.data.libraries import need
 
 FORMATS = ("npy", "npz", "csv", "tsv")
 
@@ -27,10 +28,9 @@ def read_array(path: Path, format: str, name: str | None, options: dict[str, Any
         name: which one of an ``.npz`` file that holds several.
         options: go to `numpy.load` or `numpy.loadtxt`.
     """
-    try:
-        import numpy as np
-    except ImportError:
-        raise MissingLibrary("An array", "numpy", "'findspot[numpy]'") from None
+    need("numpy", "numpy", "An array")
+    import numpy as np
+
     try:
         if format == "npy":
             return np.load(path, **{**options, "allow_pickle": False})

@@ -61,7 +61,8 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         target = urljoin(req.full_url, newurl)
         parts = urlsplit(target)
         if parts.scheme not in ("http", "https"):
-            raise BadUrl(without_secrets(target), "a redirect leads there, out of the web")
+            # Refused as what it is: an answer that is no file.
+            return None
         kept = dict(req.header_items())
         before = urlsplit(req.full_url)
         if (parts.scheme, parts.netloc) != (before.scheme, before.netloc):
@@ -243,6 +244,9 @@ class HttpSource:
             return ItemReadOnly(
                 self.url, operation, how=f"The server takes none ({said}); use another place."
             )
+        if 300 <= status < 400:
+            target = without_secrets(error.headers.get("Location", "nowhere"))
+            said = f"it redirects to {target[:300]}, and is not followed there"
         refusal = ItemRefused(self.url, said, status=status)
         if status in _PASSING:
             wait = error.headers.get("Retry-After", "")

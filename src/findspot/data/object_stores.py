@@ -5,13 +5,17 @@ Keys are taken as they are written: ``%20`` in one is three characters.
 
 from __future__ import annotations
 
+import io
 import os
 import re
+import shutil
+import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from findspot.core.errors import FindspotError, NotFound
 from findspot.data.errors import (
@@ -19,10 +23,10 @@ from findspot.data.errors import (
     BadUrl,
     ItemChanged,
     ItemRefused,
-    MissingLibrary,
     NoListing,
     Unreachable,
 )
+from findspot.data.libraries import need
 from findspot.data.local_files import content_type_of
 from findspot.data.protocol import CHUNK, Answer, Entry, ItemStat, Transient
 from findspot.data.urls import last_part, without_secrets, without_secrets_in
@@ -43,10 +47,8 @@ _stores: dict[tuple[str, str, tuple[tuple[str, str], ...]], ObjectStore] = {}
 
 def _store_of(scheme: str, bucket: str, url: str) -> ObjectStore:
     """The client of a bucket, one for each set of credentials that the environment held."""
-    try:
-        import obstore.store
-    except ImportError:
-        raise MissingLibrary(f"Reading {scheme}:// URLs", "obstore", "'findspot[s3]'") from None
+    import obstore.store
+
     seen: tuple[tuple[str, str], ...] = ()
     if scheme != "memory":
         seen = tuple(sorted(p for p in os.environ.items() if p[0].upper().startswith(_VARIABLES)))
@@ -108,6 +110,7 @@ class ObjectSource:
     """One key of a bucket. Large objects travel in parts; a put becomes visible as a whole."""
 
     def __init__(self, scheme: str, url: str) -> None:
+        need("obstore", "s3", f"A data item of {scheme}://")
         bucket, _, key = url.partition("://")[2].partition("/")
         self.scheme = scheme
         self.url = without_secrets(url)
@@ -173,22 +176,15 @@ class ObjectSource:
         return Answer(stat, first, end, self._chunks(result), _nothing)
 
     def write(self, reader: BinaryIO, *, append: bool) -> None:
-        import obstore
-
         kind = content_type_of(self.name)
         attributes: Any = {"Content-Type": kind} if kind and self.scheme != "memory" else None
-        key = self._checked_key()
+        self._checked_key()
         try:
-            if append and self._appended(reader, attributes):
-                return
-            obstore.put(
-                self._store,
-                key,
-                reader,
-                attributes=attributes,
-                chunk_size=_PART,
-                max_concurrency=_AT_ONCE,
-            )
+            # obstore reads on a thread of its own runtime, where nothing that uses obstore may
+            # be read from; so it gets plain files only.
+            with _local_file(reader) as file:
+                if not append or not self._appended(file, attributes):
+                    self._put(file, attributes)
         except Exception as error:
             raise self._refusal(error) from None
 
@@ -219,6 +215,8 @@ class ObjectSource:
             if meta["path"] != prefix  # the folder's own mark
         }
         if not folders and not files and prefix:
+            if self._key.endswith("/"):
+                raise NotFound("folder", self.url)
             self.stat()
             return [Entry(self.name)]
         return sorted(folders | files, key=lambda entry: entry.name)
@@ -244,6 +242,18 @@ class ObjectSource:
             raise BadUrl(self.url, "it names a folder, not an object")
         return self._key
 
+    def _put(self, reader: BinaryIO, attributes: Any) -> None:
+        import obstore
+
+        obstore.put(
+            self._store,
+            self._key,
+            reader,
+            attributes=attributes,
+            chunk_size=_PART,
+            max_concurrency=_AT_ONCE,
+        )
+
     def _appended(self, reader: BinaryIO, attributes: Any) -> bool:
         """Rewrite the object with more behind it; False where there is none yet."""
         import obstore
@@ -253,23 +263,19 @@ class ObjectSource:
             before = obstore.get(self._store, key)
         except FileNotFoundError:
             return False
-        tag = before.meta["e_tag"]
-        if before.meta["size"] <= _REWRITTEN_AT_ONCE and reader.seekable():
-            size = reader.seek(0, 2) - reader.seek(0)
-            if size <= _REWRITTEN_AT_ONCE:
-                # Small enough to be replaced only if nobody else was faster.
-                whole = bytes(before.bytes()) + reader.read()
-                obstore.put(self._store, key, whole, attributes=attributes, mode={"e_tag": tag})
-                return True
-        both = _joined(before.stream(_PART), reader)
-        obstore.put(
-            self._store,
-            key,
-            both,
-            attributes=attributes,
-            chunk_size=_PART,
-            max_concurrency=_AT_ONCE,
-        )
+        size = reader.seek(0, 2) - reader.seek(0)
+        if before.meta["size"] + size <= _REWRITTEN_AT_ONCE:
+            # Small enough to be replaced only if nobody else was faster.
+            whole = bytes(before.bytes()) + reader.read()
+            mode: Any = {"e_tag": before.meta["e_tag"]}
+            obstore.put(self._store, key, whole, attributes=attributes, mode=mode)
+            return True
+        with tempfile.TemporaryFile() as both:
+            for data in before.stream(CHUNK):
+                both.write(data)
+            shutil.copyfileobj(reader, both, CHUNK)
+            both.seek(0)
+            self._put(both, attributes)
         return True
 
     def _described(self, meta: ObjectMeta, attributes: Any) -> ItemStat:
@@ -325,10 +331,16 @@ class ObjectSource:
         return get_close_matches(self.name, names, n=3)
 
 
-def _joined(first: Any, reader: BinaryIO) -> Iterator[bytes]:
-    yield from first
-    while data := reader.read(_PART):
-        yield data
+@contextmanager
+def _local_file(reader: BinaryIO) -> Iterator[BinaryIO]:
+    """``reader`` if it is in memory or a file of this machine, else all that it gives in one."""
+    if isinstance(reader, io.BytesIO) or isinstance(getattr(reader, "raw", None), io.FileIO):
+        yield reader
+        return
+    with tempfile.TemporaryFile() as file:
+        shutil.copyfileobj(reader, file, CHUNK)
+        file.seek(0)
+        yield cast("BinaryIO", file)
 
 
 def _first_line(error: Exception) -> str:

@@ -7,12 +7,12 @@ import gzip
 import lzma
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal
 
 from findspot.core.errors import FindspotError
 from findspot.data.errors import BadTable, MissingLibrary, UnknownFormat
+from findspot.data.libraries import installed, need
 
 Engine = Literal["pandas", "polars"]
 
@@ -79,7 +79,7 @@ def check_engine(engine: str) -> None:
         raise FindspotError(
             f"There is no engine {str(engine)[:80]!r} for tables.", how="Say pandas or polars."
         )
-    _need(engine, f"findspot[{engine}]", "A data frame")
+    need(engine, engine, "A data frame")
 
 
 def read_table(
@@ -118,7 +118,7 @@ def read_table(
 
 def read_parquet_parts(reader: BinaryIO, columns: Sequence[str], engine: str, url: str) -> Any:
     """Some columns of a Parquet file; of the others nothing is read."""
-    _need("pyarrow", "findspot[arrow]", "Reading Parquet")
+    need("pyarrow", "arrow", "Reading Parquet")
     import pyarrow.parquet
 
     try:
@@ -178,7 +178,7 @@ def _by_pandas(source: Any, format: str, columns: list[str] | None, options: dic
         separator = {"sep": "\t"} if format == "tsv" else {}
         frame = pandas.read_csv(source, **{"usecols": columns, **separator, **options})
     elif format == "parquet":
-        _need("pyarrow", "findspot[arrow]", "Reading Parquet")
+        need("pyarrow", "arrow", "Reading Parquet")
         frame = pandas.read_parquet(source, **{"columns": columns, **options})
     elif format == "excel":
         engine = _excel_engine({"openpyxl": "openpyxl", "python_calamine": "calamine"})
@@ -207,7 +207,7 @@ def _by_polars(source: Any, format: str, columns: list[str] | None, options: dic
 
 
 def _arrow_table(path: Path, columns: list[str] | None) -> Any:
-    _need("pyarrow", "findspot[arrow]", "Reading Arrow files")
+    need("pyarrow", "arrow", "Reading Arrow files")
     import pyarrow as pa
     from pyarrow import ipc
 
@@ -231,18 +231,6 @@ def _framed(table: Any, engine: str) -> Any:
 
 def _excel_engine(libraries: dict[str, str]) -> str:
     for library, engine in libraries.items():
-        if _installed(library):
+        if installed(library):
             return engine
     raise MissingLibrary("Reading Excel files", " or ".join(libraries), "openpyxl")
-
-
-def _need(library: str, extra: str, purpose: str) -> None:
-    if not _installed(library):
-        raise MissingLibrary(purpose, library, f"'{extra}'")
-
-
-def _installed(library: str) -> bool:
-    try:
-        return find_spec(library) is not None
-    except ValueError:  # it is being kept from being imported
-        return False
