@@ -86,7 +86,9 @@ def test_a_newer_format_is_refused_unchanged(new_url: str) -> None:
     save(catalog)
     catalog._database.run("UPDATE alembic_version SET version_num = '0007'")
     catalog.close()
-    with pytest.raises(FormatTooNew, match="has format 7; this Findspot reads formats up to 1"):
+    with pytest.raises(
+        FormatTooNew, match=f"has format 7; this Findspot reads formats up to {FORMAT}"
+    ):
         open_catalog(new_url)
 
 
@@ -96,6 +98,31 @@ def test_a_format_of_another_program_is_refused(new_url: str) -> None:
     catalog.close()
     with pytest.raises(CatalogDamaged):
         open_catalog(new_url)
+
+
+def make_first_format(catalog: SqlCatalog) -> None:
+    """Take the tables of all migrations but the first off again, as a catalog of then was."""
+    added = ("protected_tags", "links", "signatures", "leases", "lease_versions", "sources")
+    with catalog._database.writing() as session:
+        for table in added:
+            session.run(f"DROP TABLE {table}")
+        session.run("UPDATE alembic_version SET version_num = '0001'")
+
+
+def test_a_catalog_of_the_first_format_is_brought_up(new_url: str) -> None:
+    old = open_sql(new_url)
+    record = save(old, labels={"split": "train"}, tags=["golden"])
+    make_first_format(old)
+    old.close()
+    catalog = open_sql(new_url)
+    assert catalog._database.rows("SELECT version_num FROM alembic_version") == [(f"{FORMAT:04}",)]
+    found = catalog.version(record.uid)
+    assert found is not None
+    assert found.labels == {"split": "train"}
+    assert catalog.tags("default", "samples") == {"golden": 1}
+    assert save(catalog).number == 2
+    assert catalog.check() == []
+    catalog.close()
 
 
 def test_a_creation_that_was_cut_off_is_done_again(tmp_path: Path) -> None:

@@ -33,6 +33,40 @@ class TagMoved(Conflict):
         )
 
 
+class TagProtected(Conflict):
+    """A protected tag stays where it is, and with it its version."""
+
+    def __init__(self, project: str, key: str, tag: str) -> None:
+        self.project, self.key, self.tag = project, key, tag
+        super().__init__(
+            f"Tag {tag!r} of artifact {key!r} in project {project!r} is protected; "
+            "nothing was changed.",
+            how="Move it with force, or take its protection off first.",
+        )
+
+
+class ArtifactExists(Conflict):
+    """The name that an artifact shall move to is in use, or was: its numbers were given."""
+
+    def __init__(self, project: str, key: str) -> None:
+        self.project, self.key = project, key
+        super().__init__(
+            f"There is an artifact {key!r} in project {project!r} already, or there was one.",
+            how="Choose another key: numbers of versions are never given twice.",
+        )
+
+
+class AlreadyLeased(Conflict):
+    """Somebody else does what only one may do at a time."""
+
+    def __init__(self, purpose: str, owner: str, until: str) -> None:
+        self.purpose, self.owner, self.until = purpose, owner, until
+        super().__init__(
+            f"{owner or 'Somebody'} holds the only lease for {purpose!r}, until {until} at least.",
+            how="Wait for the end, or end that process: its lease then runs out by itself.",
+        )
+
+
 class JobMoved(Conflict):
     """A job is in none of the states that a change of it expects."""
 

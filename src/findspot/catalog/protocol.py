@@ -6,8 +6,9 @@ engine gathers what many steps did into one. So nothing is ever half-recorded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 from findspot.core.digests import Digest
@@ -20,12 +21,16 @@ from findspot.core.records import (
     JobQuery,
     JobRecord,
     JobUpdate,
+    Lease,
     Lineage,
+    Link,
     LogLine,
     MetricPoint,
     Page,
     Resource,
+    Signature,
     Snapshot,
+    SourceRead,
     StepRecord,
     TagEvent,
     VersionQuery,
@@ -58,6 +63,7 @@ class Batch:
     metrics: list[MetricPoint] = field(default_factory=list)
     log: list[LogLine] = field(default_factory=list)
     updates: list[JobUpdate] = field(default_factory=list)
+    sources: list[SourceRead] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) for name in self.__dataclass_fields__)
@@ -100,7 +106,20 @@ class Catalog(Protocol):
         A version whose `name` is taken under its key raises `Conflict`, as does a `JobUpdate` whose
         job is in none of the expected states. A snapshot whose digest equals that of the newest
         under its name is not recorded again: its number is the existing one's.
-        Each job, each job's and step's change of status appends an `Event`.
+        Each job, each job's and step's change of status appends an `Event`. A tag of a new version
+        that is protected raises `TagProtected`.
+        """
+        ...
+
+    def import_records(self, batch: Batch) -> dict[str, int]:
+        """Record what of a batch from another workspace is not recorded here yet, whole or not at
+        all; to do it again changes nothing. The numbers, by uid of version and id of snapshot, of
+        all that are in the batch, new or not.
+
+        Uids and ids stay. A version keeps its number where that is higher than every number that
+        was given under its key here, and else gets the next one. Jobs, snapshots, versions, steps
+        and outputs that exist stay as they are; inputs, sources, metrics and log lines are taken
+        with the first import of their job. Errors as `write`; updates are no records (ValueError).
         """
         ...
 
@@ -157,9 +176,11 @@ class Catalog(Protocol):
         *,
         expected: int | _Any | None = ANY_VERSION,
         owner: str = "",
+        force: bool = False,
     ) -> TagEvent:
         """Move a tag to a version's number (None: take it off), by compare-and-swap: `Conflict`
-        where it is not on ``expected`` (None: on nothing)."""
+        where it is not on ``expected`` (None: on nothing). A protected tag is moved only with
+        ``force`` (`TagProtected`)."""
         ...
 
     def tags(self, project: str, key: str) -> dict[str, int]: ...
@@ -168,19 +189,108 @@ class Catalog(Protocol):
         """All moves of a tag, oldest first."""
         ...
 
-    def delete_version(self, uid: str) -> bool:
-        """Forget a version: record, files, tags on it. Its place in lineages stays, as a uid
-        without a record; its number is never given again. False where there was none."""
+    def protect_tag(self, project: str, key: str, tag: str, protected: bool) -> None:
+        """Keep a tag where it is, and its version from being deleted, until the protection is taken
+        off. It need not be on a version yet. `NotFound` where there is no such artifact."""
         ...
 
-    def delete_artifact(self, project: str, key: str) -> int:
-        """Forget all versions of a key; how many there were."""
+    def protected_tags(self, project: str, key: str) -> set[str]: ...
+
+    def move_artifact(self, project: str, key: str, to_project: str, to_key: str) -> int:
+        """Rename an artifact, with all versions, tags, their protection and history; how many
+        versions it has. Uids, numbers and bytes stay. The project is created where it is new.
+
+        Errors: `NotFound` where it has no versions; `ArtifactExists` (a `Conflict`) where there is
+        an artifact of the new name, or was one: its numbers were given already.
+        """
+        ...
+
+    def delete_version(self, uid: str, *, force: bool = False) -> bool:
+        """Forget a version: record, files, tags on it. Its place in lineages stays, as a uid
+        without a record; its number is never given again. False where there was none.
+        `TagProtected` where a protected tag is on it, unless ``force``."""
+        ...
+
+    def delete_artifact(self, project: str, key: str, *, force: bool = False) -> int:
+        """Forget all versions of a key, as `delete_version` does; how many there were."""
+        ...
+
+    def delete_versions(
+        self,
+        uids: Iterable[str],
+        *,
+        now: datetime,
+        tagged: bool = True,
+        used_since: datetime | None = None,
+        dead: Collection[str] = (),
+    ) -> list[str]:
+        """Forget those of the versions that nobody uses; the uids of those that were forgotten.
+
+        Left out, in the same transaction, are versions that a lease keeps which has not expired
+        at ``now``; versions that a running or queued job made, reads, reuses or was given; versions
+        with a protected tag. ``dead`` are ids of jobs that count as over whatever their status is.
+
+        Args:
+            tagged: False leaves out versions with any tag.
+            used_since: leaves out versions that are inputs of a job created later than this.
+        """
+        ...
+
+    # ------------------------------------------------------------------ beside versions
+
+    def add_links(self, links: Iterable[Link]) -> None:
+        """Add links; a later one replaces an earlier one of its name, an empty target takes the
+        name off. `NotFound` where a version that shall point does not exist."""
+        ...
+
+    def links(self, uid: str) -> list[Link]:
+        """The newest link of each name, by name."""
+        ...
+
+    def linked_from(self, target: str) -> list[Link]:
+        """Links that point at exactly this target now, newest first."""
+        ...
+
+    def add_signature(self, signature: Signature) -> None:
+        """Add a signature of a version (`NotFound`), in place of one by the same key."""
+        ...
+
+    def signatures(self, uid: str) -> list[Signature]:
+        """The signatures of a version, oldest first."""
+        ...
+
+    # ------------------------------------------------------------------ leases
+
+    def take_lease(self, lease: Lease, *, exclusive: bool = False) -> None:
+        """Record a lease. Versions that existed when it returned are kept by it until it ends;
+        look whether they do after it, not before.
+
+        ``exclusive``: `AlreadyLeased` (a `Conflict`) while another lease for the same purpose lasts
+        at ``lease.since``.
+        """
+        ...
+
+    def renew_lease(self, id: str, until: datetime, versions: Iterable[str] = ()) -> bool:
+        """Let a lease last until then, and keep more versions from now on; False where it was
+        released, or expired so long ago that it was forgotten."""
+        ...
+
+    def release_lease(self, id: str) -> bool:
+        """End a lease; False where there was none."""
+        ...
+
+    def leases(self, now: datetime) -> list[Lease]:
+        """The leases that last at ``now``, oldest first."""
         ...
 
     # ------------------------------------------------------------------ blobs
 
     def blob_references(self) -> Iterator[tuple[Digest, int]]:
         """Digest and size of every blob that some version or snapshot needs from the store."""
+        ...
+
+    def referenced(self, digests: Iterable[Digest]) -> set[Digest]:
+        """Those of the digests that some version or snapshot needs from the store now."""
         ...
 
     def users_of_blob(self, digest: Digest, *, limit: int = 20) -> list[tuple[VersionRecord, str]]:
@@ -210,6 +320,10 @@ class Catalog(Protocol):
         ...
 
     def inputs(self, job: str) -> list[JobInput]: ...
+
+    def sources(self, job: str) -> list[SourceRead]:
+        """What a job read from outside of the workspace, in the order of recording."""
+        ...
 
     def metrics(self, job: str, *, name: str | None = None) -> list[MetricPoint]: ...
 

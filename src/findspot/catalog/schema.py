@@ -192,6 +192,50 @@ tag_events = Table(
     Index("tag_events_tag", "project", "key", "tag", "id"),
 )
 
+protected_tags = _narrow("protected_tags", _key("project"), _key("key"), _key("tag"))
+
+links = Table(
+    "links",
+    metadata,
+    _id(),
+    _text("version"),
+    _text("name"),
+    _text("target"),
+    _text("kind"),
+    _text("owner"),
+    _number("time"),
+    Index("links_version", "version", "name", "id"),
+    Index("links_target", "target", "id"),
+)
+
+signatures = _narrow(
+    "signatures",
+    _key("version"),
+    _key("key"),
+    _text("signature"),
+    _text("owner"),
+    _number("time"),
+)
+
+leases = _narrow(
+    "leases",
+    _key("id"),
+    _text("owner"),
+    _text("purpose"),
+    _text("process"),
+    _number("since"),
+    _number("until"),
+)
+
+lease_versions = Table(
+    "lease_versions",
+    metadata,
+    _key("version"),
+    _key("lease"),
+    Index("lease_versions_lease", "lease"),
+    sqlite_with_rowid=False,
+)
+
 jobs = Table(
     "jobs",
     metadata,
@@ -254,6 +298,23 @@ job_inputs = Table(
     _text("version"),
     Index("job_inputs_job", "job"),
     Index("job_inputs_version", "version"),
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    _id(),
+    _text("job"),
+    _text("step", null=True),
+    _text("name"),
+    _text("url"),
+    _number("size", null=True),
+    _text("etag", null=True),
+    _text("digest", null=True),
+    _number("modified", null=True),
+    _number("time"),
+    Index("sources_job", "job", "id"),
+    Index("sources_url", "url", "id"),
 )
 
 cache = _narrow("cache", _key("key"), _text("job"), _text("step"))

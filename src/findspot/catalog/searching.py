@@ -124,7 +124,7 @@ def _rows(
         condition, param = database.glob(_hidden("v.key"), query.key)
         where.add(condition, param)
     if query.kind is not None:
-        where.add(f"{_hidden('v.kind') if led else 'v.kind'} = ?", query.kind)
+        where.add(f"{_hidden('v.kind') if led or by_keys else 'v.kind'} = ?", query.kind)
     if query.job is not None:
         where.add("v.job = ?", query.job)
         if query.step is not None:
@@ -169,7 +169,9 @@ def _by_keys(database: Database, query: VersionQuery, where: _Where) -> bool:
     if not _are_few(database, keys, latest_only=query.latest_only):
         return False
     number = " AND v.number = a.newest" if query.latest_only else ""
-    where.add(f"v.project = a.project AND v.key = a.key{number}")
+    # Hidden, or else SQLite concludes that the prefix holds for v.key too, and looks up all keys
+    # with the prefix, once for each of them, instead of the one.
+    where.add(f"v.project = a.project AND v.key = {_hidden('a.key')}{number}")
     where.conditions += keys.conditions
     where.params += keys.params
     return True

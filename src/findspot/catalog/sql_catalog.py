@@ -3,26 +3,43 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any, Literal
 
-from findspot.catalog.database import Database
-from findspot.catalog.deleting import delete_artifact, delete_version
+from findspot.catalog.database import Database, chunks, marks
+from findspot.catalog.deleting import delete_artifact, delete_version, delete_versions
+from findspot.catalog.errors import RecordExists
+from findspot.catalog.importing import ImportWriter, only_new
+from findspot.catalog.leasing import read_leases, release_lease, renew_lease, take_lease
 from findspot.catalog.lineage import LineageReader
+from findspot.catalog.linking import (
+    add_links,
+    add_signature,
+    links_of,
+    links_to,
+    signatures_of,
+    sources_of,
+)
+from findspot.catalog.moving import move_artifact
 from findspot.catalog.naming import nearest_keys
 from findspot.catalog.protocol import ANY_VERSION, Batch, _Any
 from findspot.catalog.reading import CatalogReader
-from findspot.catalog.rows import from_json, to_json
+from findspot.catalog.rows import from_json, micros, to_json
 from findspot.catalog.searching import search_jobs, search_versions
-from findspot.catalog.tagging import set_tag, tag_history
+from findspot.catalog.tagging import protect_tag, set_tag, tag_history
 from findspot.catalog.writing import BatchWriter, projects_in
 from findspot.core.digests import Digest
 from findspot.core.errors import NotFound
 from findspot.core.records import (
     JobQuery,
     JobRecord,
+    Lease,
     Lineage,
+    Link,
     Page,
+    Signature,
+    SourceRead,
     TagEvent,
     VersionQuery,
     VersionRecord,
@@ -30,6 +47,8 @@ from findspot.core.records import (
 
 _PAGE = 1000
 """Blobs that are read at a time when all of them are listed."""
+
+_IMPORT_ATTEMPTS = 5
 
 _FAULTS = {
     "{} version(s) without all their files": "SELECT COUNT(*) FROM versions v WHERE v.file_count"
@@ -86,6 +105,26 @@ class SqlCatalog(CatalogReader):
             numbers = writer.write(session)
         self._known_projects |= projects_in(batch)
         return numbers
+
+    def import_records(self, batch: Batch) -> dict[str, int]:
+        if batch.updates:
+            raise ValueError("updates of jobs cannot be imported: import the jobs as they are")
+        attempt = 1
+        while True:
+            with self._database.reading() as session:
+                new, numbers = only_new(session, batch)
+            writer = ImportWriter(new, self._known_projects, self._database.for_update)
+            try:
+                with self._database.writing() as session:
+                    numbers.update(writer.write(session))
+            except RecordExists:
+                # Somebody else records the same in this moment: look again.
+                if attempt == _IMPORT_ATTEMPTS:
+                    raise
+                attempt += 1
+                continue
+            self._known_projects |= projects_in(batch)
+            return numbers
 
     def add_project(self, name: str) -> bool:
         count = self._database.run(
@@ -144,6 +183,7 @@ class SqlCatalog(CatalogReader):
         *,
         expected: int | _Any | None = ANY_VERSION,
         owner: str = "",
+        force: bool = False,
     ) -> TagEvent:
         with self._database.writing() as session:
             return set_tag(
@@ -155,6 +195,7 @@ class SqlCatalog(CatalogReader):
                 version,
                 expected,
                 owner,
+                force,
             )
 
     def tags(self, project: str, key: str) -> dict[str, int]:
@@ -167,13 +208,87 @@ class SqlCatalog(CatalogReader):
     def tag_history(self, project: str, key: str, tag: str) -> list[TagEvent]:
         return tag_history(self._database, project, key, tag)
 
-    def delete_version(self, uid: str) -> bool:
+    def protect_tag(self, project: str, key: str, tag: str, protected: bool) -> None:
         with self._database.writing() as session:
-            return delete_version(session, self._database.for_update, uid)
+            protect_tag(session, self._database.for_update, project, key, tag, protected)
 
-    def delete_artifact(self, project: str, key: str) -> int:
+    def protected_tags(self, project: str, key: str) -> set[str]:
+        rows = self._database.rows(
+            "SELECT tag FROM protected_tags WHERE project = ? AND key = ?", (project, key)
+        )
+        return {row[0] for row in rows}
+
+    def move_artifact(self, project: str, key: str, to_project: str, to_key: str) -> int:
         with self._database.writing() as session:
-            return delete_artifact(session, self._database.for_update, project, key)
+            return move_artifact(
+                session, self._database.for_update, project, key, to_project, to_key
+            )
+
+    def delete_version(self, uid: str, *, force: bool = False) -> bool:
+        with self._database.writing() as session:
+            return delete_version(session, self._database.for_update, uid, force=force)
+
+    def delete_artifact(self, project: str, key: str, *, force: bool = False) -> int:
+        with self._database.writing() as session:
+            return delete_artifact(session, self._database.for_update, project, key, force=force)
+
+    def delete_versions(
+        self,
+        uids: Iterable[str],
+        *,
+        now: datetime,
+        tagged: bool = True,
+        used_since: datetime | None = None,
+        dead: Collection[str] = (),
+    ) -> list[str]:
+        wanted = list(dict.fromkeys(uids))
+        with self._database.writing() as session:
+            return delete_versions(
+                session,
+                self._database.for_update,
+                wanted,
+                now=micros(now),
+                tagged=tagged,
+                used_since=None if used_since is None else micros(used_since),
+                dead=dead,
+            )
+
+    # ------------------------------------------------------------------ beside versions
+
+    def add_links(self, links: Iterable[Link]) -> None:
+        with self._database.writing() as session:
+            add_links(session, links)
+
+    def links(self, uid: str) -> list[Link]:
+        return links_of(self._database, uid)
+
+    def linked_from(self, target: str) -> list[Link]:
+        return links_to(self._database, target)
+
+    def add_signature(self, signature: Signature) -> None:
+        with self._database.writing() as session:
+            add_signature(session, signature)
+
+    def signatures(self, uid: str) -> list[Signature]:
+        return signatures_of(self._database, uid)
+
+    # ------------------------------------------------------------------ leases
+
+    def take_lease(self, lease: Lease, *, exclusive: bool = False) -> None:
+        with self._database.writing() as session:
+            take_lease(session, lease, exclusive=exclusive)
+
+    def renew_lease(self, id: str, until: datetime, versions: Iterable[str] = ()) -> bool:
+        with self._database.writing() as session:
+            return renew_lease(session, id, until, versions)
+
+    def release_lease(self, id: str) -> bool:
+        with self._database.writing() as session:
+            return release_lease(session, id)
+
+    def leases(self, now: datetime) -> list[Lease]:
+        with self._database.reading() as session:
+            return read_leases(session, now)
 
     # ------------------------------------------------------------------ blobs
 
@@ -191,6 +306,16 @@ class SqlCatalog(CatalogReader):
                 return
             last = rows[-1][0]
 
+    def referenced(self, digests: Iterable[Digest]) -> set[Digest]:
+        found: set[Digest] = set()
+        for chunk in chunks(digests):
+            text, values = marks(chunk)
+            rows = self._database.rows(
+                f"SELECT DISTINCT digest FROM files WHERE digest IN ({text}) AND in_store", values
+            )
+            found.update(Digest(row[0]) for row in rows)
+        return found
+
     def inline_blobs(self) -> Iterator[tuple[Digest, bytes]]:
         last = 0
         while True:
@@ -204,6 +329,9 @@ class SqlCatalog(CatalogReader):
             last = rows[-1][2]
 
     # ------------------------------------------------------------------ the rest
+
+    def sources(self, job: str) -> list[SourceRead]:
+        return sources_of(self._database, job)
 
     def search_jobs(self, query: JobQuery) -> Page[JobRecord]:
         return search_jobs(self._database, query)

@@ -10,7 +10,7 @@ import json
 import time
 
 from findspot.catalog.database import Session
-from findspot.catalog.errors import TagMoved
+from findspot.catalog.errors import TagMoved, TagProtected
 from findspot.catalog.protocol import ANY_VERSION, _Any
 from findspot.catalog.rows import moment, tag_event_from, tags_from
 from findspot.core.errors import NotFound
@@ -26,6 +26,7 @@ def set_tag(
     version: int | None,
     expected: int | _Any | None,
     owner: str,
+    force: bool,
 ) -> TagEvent:
     """Move a tag if it is where it is expected; see `Catalog.set_tag`."""
     lock_artifact(session, for_update, project, key)
@@ -36,7 +37,32 @@ def set_tag(
     if expected is not ANY_VERSION and expected != found:
         assert expected is None or isinstance(expected, int)
         raise TagMoved(project, key, tag, expected, found)
+    if version != found and not force:
+        guard_tag(session, project, key, tag)
     return move_tag(session, project, key, tag, version, owner, time.time_ns() // 1000)
+
+
+def guard_tag(session: Session, project: str, key: str, tag: str) -> None:
+    """`TagProtected` if a tag of an artifact that is locked is to stay where it is."""
+    if session.row(
+        "SELECT 1 FROM protected_tags WHERE project = ? AND key = ? AND tag = ?",
+        (project, key, tag),
+    ):
+        raise TagProtected(project, key, tag)
+
+
+def protect_tag(
+    session: Session, for_update: str, project: str, key: str, tag: str, protected: bool
+) -> None:
+    """See `Catalog.protect_tag`."""
+    if not lock_artifact(session, for_update, project, key):
+        raise NotFound("artifact", key)
+    session.run(
+        "INSERT INTO protected_tags (project, key, tag) VALUES (?,?,?) ON CONFLICT DO NOTHING"
+        if protected
+        else "DELETE FROM protected_tags WHERE project = ? AND key = ? AND tag = ?",
+        (project, key, tag),
+    )
 
 
 def lock_artifact(session: Session, for_update: str, project: str, key: str) -> bool:

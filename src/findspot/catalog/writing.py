@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from findspot.catalog.database import Row, Session, chunks, insert, marks
 from findspot.catalog.errors import JobMoved, NameTaken
+from findspot.catalog.linking import SOURCE, source_row
 from findspot.catalog.protocol import Batch, NewVersion
 from findspot.catalog.rows import (
     JOB_COLUMNS,
@@ -31,7 +32,7 @@ from findspot.catalog.rows import (
     to_json,
     version_row,
 )
-from findspot.catalog.tagging import move_tag
+from findspot.catalog.tagging import guard_tag, move_tag
 from findspot.core.errors import NotFound
 from findspot.core.records import FileEntry, JobUpdate, Snapshot, StepRecord, VersionRecord
 
@@ -46,15 +47,15 @@ _GIVE_NUMBERS = (
     " newest = artifacts.last_number + excluded.last_number"
     " RETURNING project, key, last_number"
 )
-_ARTIFACT = ("project", "key", "last_number", "newest", "created")
+ARTIFACT = ("project", "key", "last_number", "newest", "created")
 _PROJECT = insert("projects", ("name", "created"), _NOTHING)
-_GIVE_ONE = insert("artifacts", _ARTIFACT, _GIVE_NUMBERS)
+_GIVE_ONE = insert("artifacts", ARTIFACT, _GIVE_NUMBERS)
 _VERSION = insert("versions", VERSION_COLUMNS)
 _FILE = insert("files", ("owner", "path", "digest", "size", "in_store"))
 _INLINE = insert("inline_blobs", ("digest", "data"), _NOTHING)
 _DOCUMENT = insert("documents", ("digest", "data"), _NOTHING)
 _LABEL = insert("labels", ("project", "name", "value", "created", "version"))
-_SNAPSHOT = insert("snapshots", SNAPSHOT_COLUMNS)
+SNAPSHOT = insert("snapshots", SNAPSHOT_COLUMNS)
 _JOB = insert("jobs", JOB_COLUMNS)
 _STEP = insert(
     "steps",
@@ -128,6 +129,8 @@ class BatchWriter:
             session.many(_OUTPUT, sorted(last.values()))
         if batch.inputs:
             session.many(_INPUT, [(i.job, i.step, i.name, i.version) for i in batch.inputs])
+        if batch.sources:
+            session.many(SOURCE, [source_row(source) for source in batch.sources])
         if batch.cache:
             newest = {key: (key, job, step) for key, job, step in batch.cache}
             session.many(_CACHE, sorted(newest.values()))
@@ -174,7 +177,7 @@ class BatchWriter:
                 created[artifact] = micros(new.record.created)
         firsts: dict[tuple[str, str], int] = {}
         for chunk in chunks(sorted(counts)):
-            sql = insert("artifacts", _ARTIFACT).rstrip()
+            sql = insert("artifacts", ARTIFACT).rstrip()
             one = sql[sql.index("VALUES ") + 7 :]
             params = [
                 value
@@ -193,10 +196,7 @@ class BatchWriter:
         numbers = self._numbers
         for new, row in zip(self._batch.versions, self._versions, strict=True):
             record = new.record
-            artifact = (record.project, record.key)
-            row[NUMBER] = number = nexts[artifact]
-            nexts[artifact] = number + 1
-            numbers[record.uid] = number
+            row[NUMBER] = numbers[record.uid] = number = self._number(nexts, record)
             if record.name is not None:
                 self._check_name(record.project, record.key, record.name, names)
             if record.labels:
@@ -209,7 +209,15 @@ class BatchWriter:
         for new, number in tagged:
             record = new.record
             for tag in record.tags:
+                guard_tag(session, record.project, record.key, tag)
                 move_tag(session, record.project, record.key, tag, number, record.owner, self._now)
+
+    def _number(self, nexts: dict[tuple[str, str], int], record: VersionRecord) -> int:
+        """The number of one version, of those that were given to its artifact."""
+        artifact = (record.project, record.key)
+        number = nexts[artifact]
+        nexts[artifact] = number + 1
+        return number
 
     def _write_labels(self, labelled: Mapping[str, VersionRecord]) -> None:
         rows: list[Row] = []
@@ -263,7 +271,7 @@ class BatchWriter:
             self._numbers[snapshot.id] = newest[0]
             return
         number = 1 if newest is None else newest[0] + 1
-        self._session.run(_SNAPSHOT, snapshot_row(snapshot, number))
+        self._session.run(SNAPSHOT, snapshot_row(snapshot, number))
         self._add_files(snapshot.id, snapshot.files)
         self._numbers[snapshot.id] = number
 

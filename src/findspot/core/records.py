@@ -81,7 +81,8 @@ class Preview:
 
     Args:
         media_type: ``text/plain``, ``image/png``, ``text/html`` ... or
-            ``application/vnd.findspot.table+json`` ({"columns": [...], "rows": [[...]], "total": n}).
+            ``application/vnd.findspot.table+json`` ({"columns": [...], "rows": [[...]],
+            "total": n}).
         data: the bytes.
     """
 
@@ -163,6 +164,51 @@ class VersionQuery:
     latest_only: bool = False
     limit: int = 50
     cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A named pointer from a version to something beside it: an artifact's reference or uid, a URL,
+    a file. Of links of one name the newest counts; an empty `target` takes the name off."""
+
+    version: str
+    name: str
+    target: str
+    kind: Literal["artifact", "url", "file"]
+    owner: str
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A signature of a version. `key` is the fingerprint of the public key that verifies it,
+    `signature` is in base64."""
+
+    version: str
+    key: str
+    signature: str
+    owner: str
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A promise, for a while, that versions stay and that blobs written meanwhile are not orphans.
+
+    Args:
+        purpose: what for, in a person's words (``job 0198...``).
+        versions: uids that are not deleted as long as it lasts; none for one who only writes.
+        process: host, process id and start time of its owner, as a job has them.
+        since, until: it lasts from the one to the other, unless it is renewed or released.
+    """
+
+    id: str
+    owner: str
+    purpose: str
+    versions: tuple[str, ...]
+    process: Mapping[str, Any]
+    since: datetime
+    until: datetime
 
 
 # --------------------------------------------------------------------------- jobs
