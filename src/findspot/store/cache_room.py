@@ -69,12 +69,13 @@ class CacheRoom:
     def take(self, size: int) -> None:
         """Reserve room for so many bytes to come; others go for it where there is too little.
 
-        What is larger than the whole cache drives nothing out; it is the first to go.
+        What is larger than the whole cache drives nothing out but its like, which goes first.
         """
         with self._locked():
             taken, counted = self._taken()
-            if size <= self._limit and taken + size > self._limit:
-                taken, counted = self._make(size), time.time()
+            if taken + size > self._limit:
+                room = size if size <= self._limit else 0
+                taken, counted = self._make(room), time.time()
             self._write(taken + size, counted)
 
     def give_back(self, size: int) -> None:
