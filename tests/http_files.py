@@ -37,6 +37,7 @@ class WebFile:
         then: its bytes from the first cut on.
         redirect: where to send the client instead.
         password: ``user:password`` that is asked for.
+        longest: how many bytes of a range are sent at most.
         head: whether HEAD is answered (with 403 if not).
         media_type: the Content-Type header.
     """
@@ -52,6 +53,7 @@ class WebFile:
     then: bytes | None = None
     redirect: str | None = None
     password: str | None = None
+    longest: int | None = None
     head: bool = True
     media_type: str | None = "application/octet-stream"
 
@@ -198,6 +200,7 @@ def _handler_of(web: WebServer) -> type[http.server.BaseHTTPRequestHandler]:
             if asked and file.ranges and self.command == "GET":
                 start, partial = int(asked[1]), True
                 stop = min(stop, int(asked[2]) + 1) if asked[2] else stop
+                stop = min(stop, start + (file.longest or stop))
                 if start >= file.size:
                     self.plain(416, Content_Range=f"bytes */{file.size}")
                     return

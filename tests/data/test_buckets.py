@@ -16,10 +16,12 @@ from findspot.data import (
     BadUrl,
     ItemChanged,
     NoListing,
+    TransferFailed,
     Unreachable,
     get_dataitem,
 )
 from findspot.data.object_stores import azure_settings
+from http_files import WebServer
 from object_storage import S3Server
 
 
@@ -54,6 +56,41 @@ def test_a_reader_keeps_to_one_state(s3_bucket: str) -> None:
             reader.read(10)
 
 
+@pytest.fixture
+def cutting(s3_bucket: str, web: WebServer, monkeypatch: pytest.MonkeyPatch) -> WebServer:
+    """A server that speaks enough of S3 to be read from, and cuts connections when told to."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", web.url)
+    return web
+
+
+def test_cut_connections_are_resumed(cutting: WebServer, tmp_path: Path) -> None:
+    data = bytes(range(256)) * 20_000
+    cutting.add("/bucket/data.bin", data, cuts=[2_000_000, 0, 1_000_000, 0])
+    item = get_dataitem("s3://bucket/data.bin")
+    assert item.download(tmp_path / "copy").read_bytes() == data
+    assert cutting.count("GET") == 5
+    cutting.files["/bucket/data.bin"].statuses = [503, 500, 503]
+    assert item.get() == data
+
+
+def test_an_item_that_changes_under_way_is_never_mixed(cutting: WebServer, tmp_path: Path) -> None:
+    data = bytes(range(256)) * 20_000
+    cutting.add("/bucket/data.bin", data, cuts=[2_000_000], then=bytes(len(data)))
+    item = get_dataitem("s3://bucket/data.bin")
+    with pytest.raises(ItemChanged):
+        item.download(tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
+
+
+def test_a_transfer_that_never_gets_on_fails_cleanly(cutting: WebServer, tmp_path: Path) -> None:
+    data = bytes(range(256)) * 20_000
+    cutting.add("/bucket/data.bin", data, cuts=[2_000_000, *[0] * 50])
+    item = get_dataitem("s3://bucket/data.bin")
+    with pytest.raises(TransferFailed, match="of 5120000 bytes"):
+        item.download(tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
+
+
 def test_keys_are_taken_as_they_are_written(s3_bucket: str) -> None:
     keys = ["a b.txt", "a%20b.txt", "part#1.txt", "what?.txt"]
     for key in keys:
@@ -86,6 +123,9 @@ def test_folders_and_buckets(s3_bucket: str) -> None:
     for url in (f"{s3_bucket}/folder/", s3_bucket):
         with pytest.raises(BadUrl, match="folder, not an object"):
             get_dataitem(url).get()
+    assert get_dataitem(f"{s3_bucket}/folder").exists()
+    assert get_dataitem(s3_bucket).exists()
+    assert not get_dataitem("s3://no-such-bucket").exists()
     with pytest.raises(NotFound):
         get_dataitem("s3://no-such-bucket/a.txt").get()
 

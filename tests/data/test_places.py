@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
@@ -146,6 +147,14 @@ def test_what_is_not_there(at: At, tmp_path: Path) -> None:
             use()
         assert caught.value.near == ("measurements.csv",)
     assert not (tmp_path / "never").exists()
+
+
+def test_items_travel_to_other_processes(at: At) -> None:
+    item = at("here.txt")
+    item.put(b"here")
+    item.get()
+    again = pickle.loads(pickle.dumps(item))
+    assert (again.get(), again.url, again.key) == (b"here", item.url, item.key)
 
 
 def test_deleting(at: At) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,18 @@ def test_versions_and_tags(space: ArtifactSpace) -> None:
     for reference, expected in (("note", "two"), ("note:first", "one"), ("note:2", "two")):
         item = get_dataitem(f"store://artifacts/default/{reference}", space=space)
         assert item.load() == expected
+
+
+def test_items_travel_to_other_processes(space: ArtifactSpace, csv: Path) -> None:
+    space.save_artifact(csv, "rows")
+    item = get_dataitem("store://artifacts/default/rows", space=space, key="input")
+    unread = pickle.loads(pickle.dumps(item))
+    item.get()
+    space.save_artifact("another", "rows")
+    again = pickle.loads(pickle.dumps(item))
+    assert again.get() == csv.read_bytes()
+    assert (again.url, again.key, again.name) == (item.url, "input", "rows")
+    assert unread.load() == "another"
 
 
 def test_items_are_read_only(space: ArtifactSpace, csv: Path) -> None:

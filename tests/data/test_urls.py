@@ -74,6 +74,23 @@ def test_folders_and_devices_are_no_files(tmp_path: Path) -> None:
         below.put(b"x")
 
 
+def test_links_and_permissions_stay(tmp_path: Path) -> None:
+    (tmp_path / "real.txt").write_text("old")
+    (tmp_path / "real.txt").chmod(0o640)
+    (tmp_path / "link.txt").symlink_to("real.txt")
+    item = get_dataitem(tmp_path / "link.txt")
+    item.put("new")
+    with item.open("wb") as writer:
+        writer.write(item.get() + b"er")
+    assert (tmp_path / "link.txt").is_symlink()
+    assert (tmp_path / "real.txt").read_text() == "newer"
+    assert (tmp_path / "real.txt").stat().st_mode & 0o777 == 0o640
+
+
+def test_files_of_the_system_that_do_not_know_their_size() -> None:
+    assert b"Linux" in get_dataitem("/proc/version").get()
+
+
 @pytest.mark.parametrize(
     ("url", "shown"),
     [

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import tracemalloc
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +189,29 @@ def test_local_copies_are_downloaded_once_for_each_state(web: WebServer) -> None
     second.chmod(0o644)
     second.write_bytes(b"spoilt")
     assert get_dataitem(url).local().read_bytes() == b"new"
+
+
+def test_many_readers_share_a_copy(web: WebServer) -> None:
+    url = web.add("/data.bin", DATA)
+    with ThreadPoolExecutor(8) as pool:
+        paths = list(pool.map(lambda _: get_dataitem(url).local(), range(16)))
+    assert len(set(paths)) == 1
+    assert paths[0].read_bytes() == DATA
+    assert [path.name for path in paths[0].parents[1].iterdir()] == [paths[0].parent.name]
+
+
+def test_answers_may_be_shorter_than_asked_for(web: WebServer) -> None:
+    url = web.add("/data.bin", DATA, longest=3_000_000)
+    assert get_dataitem(url).get(8_000_000, 1) == DATA[1:8_000_001]
+    assert web.count("GET") == 3
+
+
+def test_copies_that_nobody_uses_go(web: WebServer) -> None:
+    first = get_dataitem(web.add("/first", b"1")).local()
+    os.utime(first.parent, (1, 1))
+    second = get_dataitem(web.add("/second", b"2")).local()
+    assert second.exists()
+    assert not first.exists()
 
 
 def test_local_copies_keep_to_their_folder(web: WebServer, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.message import Message
 from email.utils import parsedate_to_datetime
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 from urllib.error import HTTPError, URLError
@@ -71,12 +71,12 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         return urllib.request.Request(_encoded(target), headers=kept, method=req.get_method())
 
 
-@cache
-def _opener() -> urllib.request.OpenerDirector:
+@lru_cache(maxsize=4)
+def _opener(proxies: tuple[tuple[str, str], ...]) -> urllib.request.OpenerDirector:
     # Put together by hand: the usual one would also open files and FTP.
     opener = urllib.request.OpenerDirector()
     for handler in (
-        urllib.request.ProxyHandler(),
+        urllib.request.ProxyHandler(dict(proxies)),
         urllib.request.HTTPHandler(),
         urllib.request.HTTPSHandler(context=ssl.create_default_context()),
         _Redirects(),
@@ -194,7 +194,8 @@ class HttpSource:
             self._target, data=data, headers={**self._headers, **(headers or {})}, method=method
         )
         try:
-            response = _opener().open(request, timeout=TIMEOUT)
+            proxies = tuple(sorted(urllib.request.getproxies().items()))
+            response = _opener(proxies).open(request, timeout=TIMEOUT)
         except HTTPError:
             raise
         except (OSError, http.client.HTTPException) as error:

@@ -14,8 +14,15 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, Literal, overload
 from findspot.artifacts.active import ACTIVE
 from findspot.core.digests import Digest, hash_stream
 from findspot.core.errors import FindspotError, NotFound
-from findspot.data.errors import NotAFile, UnknownScheme
-from findspot.data.local_files import LocalSource, draft_beside, local_error, path_of_url
+from findspot.data.errors import BadUrl, NotAFile, UnknownScheme
+from findspot.data.local_files import (
+    LocalSource,
+    draft_beside,
+    draft_name,
+    local_error,
+    path_of_url,
+    take_place,
+)
 from findspot.data.protocol import CHUNK, ItemStat, Source
 from findspot.data.transfer import Transfer, copy_into, persistently
 from findspot.data.urls import SCHEMES, check_url, safe_file_name, scheme_of, without_secrets
@@ -154,12 +161,12 @@ class DataItem:
         """Whether it is there. That it cannot be reached, or must not be seen, is an error."""
         from findspot.data.object_stores import ObjectSource
 
+        source = self._source
         try:
-            if isinstance(self._source, ObjectSource) and self._source.identity.endswith("/"):
-                return bool(self.ls())
             self.stat()
-        except NotFound:
-            return False
+        except (NotFound, BadUrl):
+            # Only an object's URL may end with a slash, or with the bucket.
+            return isinstance(source, ObjectSource) and persistently(source.is_folder)
         return True
 
     def ls(self) -> list[DataItem]:
@@ -208,6 +215,8 @@ class DataItem:
             )
         stop = None if size is None else offset + size
         transfer = Transfer(self._source, offset, stop)
+        if size == 0:
+            self.stat()
         data = b"" if size == 0 else b"".join(transfer)
         if transfer.stat is not None:
             self._note(transfer.stat, transfer.digest)
@@ -366,7 +375,7 @@ class DataItem:
             ItemReadOnly: it is a version of an artifact, or its server takes nothing.
         """
         reader = reader_of(data)
-        if reader.seekable() and not hasattr(data, "read"):
+        if reader.seekable() and not hasattr(data, "read") and not append:
 
             def write() -> None:
                 reader.seek(0)
@@ -374,7 +383,7 @@ class DataItem:
 
             persistently(write)
         else:
-            # What was read of a stream cannot be read again, so this is tried once.
+            # Tried once: a stream cannot be read again, and must not be appended twice.
             try:
                 self._source.write(reader, append=append)
             except Exception as error:
@@ -402,6 +411,10 @@ class DataItem:
         """Remove the item; `NotFound` where there is none."""
         persistently(self._source.delete)
         self._local = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What was noted, and the local copy, belong to this process.
+        return _made_again, (self._source, self._key)
 
     def __repr__(self) -> str:
         return f"<DataItem {self.url}>"
@@ -455,8 +468,7 @@ class DataItem:
             target = Path(self._source.url)
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
-                draft = target.with_name(f".{target.name[:60]}.{secrets.token_hex(6)}.tmp")
-                return DraftWriter(draft, partial(_take_place, target))
+                return DraftWriter(draft_name(target), partial(_take_place, target))
             except OSError as error:
                 raise local_error(error, self.url) from error
         draft = Path(tempfile.gettempdir()) / f"findspot-draft-{secrets.token_hex(8)}"
@@ -498,9 +510,13 @@ def _digest_of(path: Path, etag: str | None) -> Digest:
 
 def _take_place(target: Path, draft: Path) -> None:
     try:
-        draft.replace(target)
+        take_place(draft, target)
     except OSError as error:
         raise local_error(error, str(target)) from error
+
+
+def _made_again(source: Source, key: str | None) -> DataItem:
+    return DataItem(source, key=key)
 
 
 def _is_plain(name: str) -> bool:

@@ -7,8 +7,9 @@ import mimetypes
 import os
 import secrets
 import stat
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from itertools import islice
@@ -79,7 +80,10 @@ class LocalSource:
         except BaseException:
             reader.close()
             raise
-        return Answer(found, start, end, _chunks(reader, end - start), reader.close)
+        # Some files of the system's say that they are empty, and are not.
+        endless = found.size == 0 and stop is None
+        left = sys.maxsize if endless else end - start
+        return Answer(found, start, end, _chunks(reader, left), reader.close)
 
     def write(self, reader: BinaryIO, *, append: bool) -> None:
         with self._placed():
@@ -153,12 +157,27 @@ def local_error(error: OSError, where: str) -> FindspotError:
 def draft_beside(target: Path) -> Iterator[Path]:
     """A new name beside ``target``; what was written there takes its place when the block ends
     well, and is gone when it does not."""
-    draft = target.with_name(f".{target.name[:60]}.{secrets.token_hex(6)}.tmp")
+    target = target.resolve()
+    draft = draft_name(target)
     try:
         yield draft
-        draft.replace(target)
+        take_place(draft, target)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def draft_name(target: Path) -> Path:
+    """A new name beside ``target``, or beside what it links to."""
+    target = target.resolve()
+    return target.with_name(f".{target.name[:60]}.{secrets.token_hex(6)}.tmp")
+
+
+def take_place(draft: Path, target: Path) -> None:
+    """Rename ``draft`` to ``target``, with the permissions of the file that it replaces."""
+    target = target.resolve()
+    with suppress(FileNotFoundError):
+        draft.chmod(stat.S_IMODE(target.stat().st_mode))
+    draft.replace(target)
 
 
 def _chunks(reader: io.RawIOBase, left: int) -> Iterator[bytes]:

@@ -223,19 +223,27 @@ class ObjectSource:
 
     def child(self, entry: Entry) -> ObjectSource:
         folder = self.identity.rstrip("/")
-        if entry.name == self.name and not entry.folder and not self._is_folder():
+        if entry.name == self.name and not entry.folder and not self.is_folder():
             return ObjectSource(self.scheme, folder)
         return ObjectSource(self.scheme, f"{folder}/{entry.name}")
 
     # ------------------------------------------------------------------ inside
 
-    def _is_folder(self) -> bool:
+    def is_folder(self) -> bool:
+        """Whether there is anything inside; a bucket may be empty."""
         import obstore
 
         prefix = self._key.rstrip("/")
-        if not prefix:
+        try:
+            first = next(iter(obstore.list(self._store, prefix or None, chunk_size=1)), ())
+        except obstore.exceptions.InvalidPathError:
             return True
-        return bool(next(iter(obstore.list(self._store, prefix + "/", chunk_size=1)), ()))
+        except Exception as error:
+            refusal = self._refusal(error)
+            if isinstance(refusal, NotFound):
+                return False
+            raise refusal from None
+        return bool(first) or not prefix
 
     def _checked_key(self) -> str:
         if not self._key or self._key.endswith("/"):
@@ -298,25 +306,27 @@ class ObjectSource:
         if isinstance(error, FindspotError | Transient):
             return error
         text = str(error)
-        said = without_secrets_in(_first_line(error))
+        said = without_secrets_in(_first_line(error).partition(": <")[0])[:300]
         if isinstance(error, FileNotFoundError | exceptions.NotFoundError):
             return NotFound("item", self.url, near=self._near())
+        if re.search(r"status code: 404\b", text):
+            return NotFound("bucket", self.url)
         if isinstance(error, exceptions.PreconditionError):
             return ItemChanged(self.url)
         denied = exceptions.PermissionDeniedError | exceptions.UnauthenticatedError
         if isinstance(error, denied) or re.search(r"status code: 40[13]\b", text):
-            return AccessDenied(self.url, self.scheme, said[:300])
+            return AccessDenied(self.url, self.scheme, said)
         if "ConnectionRefused" in text:
             return Unreachable(self.url, "the connection was refused")
         if "169.254.169.254" in text or "metadata.google" in text:
             return AccessDenied(self.url, self.scheme, "there are no credentials")
         if re.search(r"kind: (Connect|Timeout)\b", text):
-            return Unreachable(self.url, said[:300])
+            return Unreachable(self.url, said)
         if re.search(r"status code: 5\d\d\b|kind: (Request|Interrupted|Decode)\b", text):
-            return Transient(ItemRefused(self.url, said[:300]))
+            return Transient(ItemRefused(self.url, said))
         if isinstance(error, ValueError):
-            return BadUrl(self.url, said[:300])
-        return ItemRefused(self.url, said[:300])
+            return BadUrl(self.url, said)
+        return ItemRefused(self.url, said)
 
     def _near(self) -> list[str]:
         """Keys like this one, among the first of its folder; none where that cannot be listed."""

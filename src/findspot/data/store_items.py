@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from findspot.core.records import FileEntry
 from findspot.core.references import Reference, parse_reference
@@ -42,6 +42,19 @@ class StoreSource:
         self.identity = reference
         key = self._reference.key or reference
         self.name = (file or key).rpartition("/")[2]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The version that was found goes along, so that the copy stays at it too.
+        found = self.__dict__.get("version")
+        reference = self._reference if found is None else found.uri
+        space = self._space if found is None else found._space
+        return _made_again, (
+            str(reference),
+            None if space is None else space.url,
+            self._project,
+            self._file,
+            self.url,
+        )
 
     @cached_property
     def version(self) -> ArtifactVersion:
@@ -107,6 +120,17 @@ class StoreSource:
 
     def child(self, entry: Entry) -> StoreSource:
         return StoreSource(self.version.uri, self.version._space, None, file=entry.name)
+
+
+def _made_again(
+    reference: str, place: str | None, project: str | None, file: str | None, url: str
+) -> StoreSource:
+    from findspot.artifacts.space import ArtifactSpace
+
+    space = None if place is None else ArtifactSpace(place)
+    source = StoreSource(reference, space, project, file=file)
+    source.url = source.identity = url
+    return source
 
 
 def _chunks(reader: BinaryIO | io.BufferedIOBase, left: int) -> Iterator[bytes]:

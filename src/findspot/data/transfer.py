@@ -116,10 +116,17 @@ class Transfer:
                     yield useful
                 if self._stop is not None and position >= self._stop:
                     return
-            if answer.end is not None and position < answer.end:
+            if (answer.end is not None and position < answer.end) or self._is_short():
                 raise Transient(self._failure("the connection was cut"))
         finally:
             answer.close()
+
+    def _is_short(self) -> bool:
+        """Whether there is more than came; a server may send less of a range than was asked for."""
+        if self.stat is None or self.stat.size is None:
+            return False
+        size = self.stat.size
+        return self.position < (size if self._stop is None else min(size, self._stop))
 
     def _is_beyond(self, stat: ItemStat) -> bool:
         return stat.size is not None and self.position >= stat.size
