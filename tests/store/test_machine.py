@@ -21,8 +21,10 @@ from hypothesis.stateful import (
 
 from findspot.core.digests import Digest, hash_bytes
 from findspot.core.errors import BlobDamaged, BlobMissing
+from findspot.store.cached_store import CachedBlobStore
 from findspot.store.local import LocalBlobStore
 from findspot.store.memory import MemoryBlobStore
+from findspot.store.object_store import ObjectBlobStore
 from findspot.store.protocol import Blob, BlobStore
 
 MIB = 1 << 20
@@ -105,7 +107,7 @@ class StoreMachine(RuleBasedStateMachine):
             expected = BlobMissing
         elif digest in self.damaged:
             expected = BlobDamaged
-        if way == "path" and isinstance(self.store, MemoryBlobStore):
+        if way == "path" and isinstance(self.store, MemoryBlobStore | ObjectBlobStore):
             way = "read"  # it has no files
         if expected is not None:
             with pytest.raises(expected):
@@ -153,6 +155,31 @@ class MemoryMachine(StoreMachine):
         return MemoryBlobStore()
 
 
+class ObjectMachine(StoreMachine):
+    def new_store(self) -> BlobStore:
+        from obstore.store import MemoryStore
+
+        self.client = MemoryStore()
+        return self.opened()
+
+    def opened(self) -> BlobStore:
+        scratch = self.folder / "scratch"
+        return ObjectBlobStore("s3://test", client=self.client, scratch_folder=scratch)
+
+    @rule()
+    def another_process(self) -> None:
+        """One that has sent and compared nothing yet."""
+        self.store = self.opened()
+
+
+class CachedMachine(ObjectMachine):
+    """With room for some of the blobs only."""
+
+    def opened(self) -> BlobStore:
+        cache = self.folder / "cache"
+        return CachedBlobStore(super().opened(), cache, 12 * MIB, path_grace_seconds=0)
+
+
 def run(machine: type[StoreMachine], flip: Flip, examples: int) -> None:
     machine.flip = staticmethod(flip)
     run_state_machine_as_test(
@@ -168,12 +195,15 @@ def run(machine: type[StoreMachine], flip: Flip, examples: int) -> None:
     )
 
 
-@pytest.mark.parametrize("machine", [LocalMachine, MemoryMachine])
+MACHINES = [LocalMachine, MemoryMachine, ObjectMachine, CachedMachine]
+
+
+@pytest.mark.parametrize("machine", MACHINES)
 def test_any_sequence_of_calls(machine: type[StoreMachine], flip: Flip) -> None:
     run(machine, flip, 15)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("machine", [LocalMachine, MemoryMachine])
+@pytest.mark.parametrize("machine", MACHINES)
 def test_many_sequences_of_calls(machine: type[StoreMachine], flip: Flip) -> None:
     run(machine, flip, 150)

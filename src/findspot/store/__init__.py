@@ -15,10 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["open_store"]
 
-_KNOWN: Final = (
-    *("file:///<folder>", "memory://", "memory://<name>"),
-    *("s3://<bucket>/<prefix>", "gs://<bucket>/<prefix>", "az://<container>/<prefix>"),
-)
 _REMOTE: Final = frozenset({"s3", "gs", "az"})
 
 
@@ -51,7 +47,7 @@ def open_store(
     >>> open_store("memory://example").read(digest)
     b'sherds'
     """
-    from findspot.store.errors import UnknownStore
+    from findspot.store.errors import KNOWN_STORES, UnknownStore
 
     scheme, found, rest = url.partition("://")
     if not found:
@@ -70,12 +66,14 @@ def open_store(
 
         return CachedBlobStore(remote, cache, cache_limit)
     if scheme != "file":
-        raise UnknownStore(url, f"its scheme is {scheme[:40]!r}", _KNOWN)
+        raise UnknownStore(url, f"its scheme is {scheme[:40]!r}", KNOWN_STORES)
     parts = urlsplit(url)
     if parts.netloc not in ("", "localhost"):
-        raise UnknownStore(url, f"{parts.netloc!r} is another machine", _KNOWN)
+        raise UnknownStore(url, f"{parts.netloc!r} is another machine", KNOWN_STORES)
     if parts.query or parts.fragment:
-        raise UnknownStore(url, "'?' and '#' in a folder's name are written %3F and %23", _KNOWN)
+        raise UnknownStore(
+            url, "'?' and '#' in a folder's name are written %3F and %23", KNOWN_STORES
+        )
     return _local(url, unquote(parts.path), durable)
 
 
@@ -83,14 +81,14 @@ def _local(url: str, folder: str, durable: bool) -> BlobStore:
     import os
     from pathlib import Path
 
-    from findspot.store.errors import UnknownStore
+    from findspot.store.errors import KNOWN_STORES, UnknownStore
     from findspot.store.local import LocalBlobStore
 
     if not folder:
-        raise UnknownStore(url, "it names no folder", _KNOWN)
+        raise UnknownStore(url, "it names no folder", KNOWN_STORES)
     if "\0" in folder:
-        raise UnknownStore(url, "a folder's name holds no NUL character", _KNOWN)
+        raise UnknownStore(url, "a folder's name holds no NUL character", KNOWN_STORES)
     root = os.path.expanduser(folder)
     if os.path.exists(root) and not os.path.isdir(root):
-        raise UnknownStore(url, "there is a file, not a folder", _KNOWN)
+        raise UnknownStore(url, "there is a file, not a folder", KNOWN_STORES)
     return LocalBlobStore(Path(root), durable=durable)

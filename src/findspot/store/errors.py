@@ -6,12 +6,18 @@ import errno
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Final
 
 from findspot.core.errors import FindspotError, ReadOnly, StorageFull
 
 # EFBIG: the file system, or the process's limit, allows no file of this size.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+
+KNOWN_STORES: Final = (
+    *("file:///<folder>", "memory://", "memory://<name>"),
+    *("s3://<bucket>/<prefix>", "gs://<bucket>/<prefix>", "az://<container>/<prefix>"),
+)
 
 
 class UnknownStore(FindspotError):

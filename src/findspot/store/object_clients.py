@@ -10,14 +10,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from findspot.core.errors import FindspotError
-from findspot.store.errors import ExtraMissing, UnknownStore
+from findspot.store.errors import KNOWN_STORES, ExtraMissing, UnknownStore
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore, RetryConfig
 
 Scheme: TypeAlias = Literal["s3", "gs", "az"]
 
-REMOTE: Final = ("s3://<bucket>/<prefix>", "gs://<bucket>/<prefix>", "az://<container>/<prefix>")
 REGION: Final = "us-east-1"
 """The region where the environment names none; servers other than Amazon's take any."""
 
@@ -96,17 +95,17 @@ def parse_place(url: str) -> Place:
     scheme, _, rest = url.partition("://")
     if "@" in rest:
         hidden = f"{scheme}://***@{rest.rpartition('@')[2]}"
-        raise UnknownStore(hidden, "a URL is no place for credentials", REMOTE)
+        raise UnknownStore(hidden, "a URL is no place for credentials", KNOWN_STORES)
     bucket, _, prefix = rest.partition("/")
     prefix = prefix.strip("/")
     if not _BUCKET.fullmatch(bucket):
-        raise UnknownStore(url, f"{bucket[:80]!r} is no name of a bucket", REMOTE)
+        raise UnknownStore(url, f"{bucket[:80]!r} is no name of a bucket", KNOWN_STORES)
     if prefix and (not _PREFIX.fullmatch(prefix) or {".", ".."} & set(prefix.split("/"))):
         raise UnknownStore(
-            url, "its prefix may hold letters, digits and _ . = + - between /", REMOTE
+            url, "its prefix may hold letters, digits and _ . = + - between /", KNOWN_STORES
         )
     if scheme not in _CREDENTIALS:
-        raise UnknownStore(url, f"its scheme is {scheme[:40]!r}", REMOTE)
+        raise UnknownStore(url, f"its scheme is {scheme[:40]!r}", KNOWN_STORES)
     return Place(scheme, bucket, prefix)  # type: ignore[arg-type]
 
 
