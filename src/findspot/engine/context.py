@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from findspot.artifacts.active import ACTIVE
 from findspot.artifacts.version import ArtifactVersion
 from findspot.core.canonical import is_plain
-from findspot.core.errors import CheckFailed, FindspotError, Problem
+from findspot.core.errors import CheckFailed, FindspotError, NotFound, Problem
 from findspot.core.names import check_name
 from findspot.core.records import (
     JobInput,
@@ -18,13 +21,17 @@ from findspot.core.records import (
     LogLine,
     MetricPoint,
     Producer,
+    SourceRead,
     VersionRecord,
     now,
 )
+from findspot.engine.absent import ABSENT
 from findspot.engine.errors import NoJob
 
 if TYPE_CHECKING:
+    from findspot.artifacts.kinds.signature import ModelSignature
     from findspot.artifacts.space import ArtifactSpace
+    from findspot.data.item import DataItem
     from findspot.engine.recorder import Recorder
 
 CURRENT: ContextVar[JobContext | None] = ContextVar("findspot_job", default=None)
@@ -40,6 +47,9 @@ class JobContext:
         step: the step's name; None in a job without steps.
         params: the values chosen for the parameters.
         seed: of the step where it has one, else of the job.
+        inputs: URLs or references by the names under which `get_input` gives them.
+        artifact_path: where copies of what is logged are published; a path or URL with variables
+            such as ``{{project}}``. None: nowhere, unless it was set for the session.
     """
 
     def __init__(
@@ -53,6 +63,8 @@ class JobContext:
         experiment: str | None,
         params: Mapping[str, Any],
         seed: int | None,
+        inputs: Mapping[str, Any] | None = None,
+        artifact_path: str | Path | None = None,
     ) -> None:
         self.id = job
         self.step = step
@@ -64,6 +76,91 @@ class JobContext:
         self._recorder = recorder
         self._labels: dict[str, str] = {}
         self._read: set[str] = set()
+        self._inputs = dict(inputs or {})
+        self._artifact_path = None if artifact_path is None else os.fspath(artifact_path)
+        self._results: dict[str, Any] = {}
+        self._outputs: dict[str, ArtifactVersion] = {}
+
+    # What the code may ask.
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """The last value of each metric and result that was logged through this context."""
+        return dict(self._results)
+
+    @property
+    def outputs(self) -> dict[str, ArtifactVersion]:
+        """The artifacts that were logged through this context, by key."""
+        return dict(self._outputs)
+
+    @property
+    def parent(self) -> str | None:
+        """The id of the job that this one was started from; None where there is none."""
+        record = self.space.catalog.job(self.id)
+        return None if record is None else record.parent
+
+    @property
+    def published(self) -> bool:
+        """Whether an artifact path was set, so that copies of what is logged are published."""
+        from findspot.engine.publishing import session_artifact_path
+
+        return self._artifact_path is not None or session_artifact_path() is not None
+
+    @property
+    def artifact_path(self) -> str:
+        """A readable place for files of this job: a path or URL, its variables filled in.
+
+        It is the job's own where one was given, else the session's, else a folder for this job in
+        the workspace. ``{{name}}`` and ``{{version}}`` stay, as they differ with each artifact.
+        """
+        from findspot.engine.publishing import DEFAULT, expand, path_values, session_artifact_path
+
+        chosen = self._artifact_path or session_artifact_path()
+        values = {name: f"{{{{{name}}}}}" for name in ("name", "version")} | path_values(self)
+        if chosen is None:
+            return os.path.join(self.space.folder, expand(DEFAULT, values))
+        return expand(chosen, values)
+
+    def artifact_subpath(self, *parts: str) -> str:
+        """A place below `artifact_path`, to be given as ``artifact_path=`` of a log call.
+
+        Raises:
+            BadArtifactPath: a part leads out of it.
+        """
+        from findspot.engine.publishing import join
+
+        return join(self.artifact_path, *parts)
+
+    def get_dataitem(self, url: str | os.PathLike[str], *, key: str | None = None) -> DataItem:
+        """The bytes behind a URL or a path; what is read of them is noted in the lineage.
+
+        Args:
+            key: what the input is called in the lineage; None: by its own name.
+        """
+        from findspot.data.item import get_dataitem
+
+        return get_dataitem(url, key=key, space=self.space, project=self.project)
+
+    def get_input(self, name: str, url: str | os.PathLike[str] | None = None) -> DataItem:
+        """An input of the job as a data item.
+
+        Args:
+            url: where it is, if the job was given no input of this name.
+
+        Raises:
+            NotFound: the job has no such input, and no URL was given.
+        """
+        given = self._inputs.get(name, url)
+        if given is None:
+            raise NotFound(
+                "input",
+                name,
+                near=list(self._inputs)[:5],
+                how="Start the job with inputs={...}, or give the input's URL.",
+            )
+        return self.get_dataitem(given, key=name)
+
+    # Numbers, parameters, labels, lines.
 
     def log_metric(self, name: str, value: float, step: int | None = None) -> None:
         """Record a number; ``step`` counts training steps or epochs. Recorded within 50 ms."""
@@ -95,6 +192,25 @@ class JobContext:
             raise CheckFailed("The metrics", problems)
         for point in points:
             self._recorder.metric(point)
+            self._results[point.name] = point.value
+
+    def log_result(self, name: str, value: Any) -> None:
+        """Record a result: a number as a metric, any other value as an artifact of kind value."""
+        self.log_results({name: value})
+
+    def log_results(self, results: Mapping[str, Any]) -> None:
+        """Record several results; see `log_result`."""
+        from findspot.artifacts.kinds.checks import scalar
+
+        plain = {name: scalar(value) for name, value in results.items()}
+        numbers = {name: value for name, value in plain.items() if isinstance(value, int | float)}
+        for name in plain:
+            check_name(name, "result")
+        self.log_metrics(numbers)
+        for name, value in plain.items():
+            if name not in numbers:
+                self.log_value(name, value)
+            self._results[name] = value
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Add to the job's parameters; plain JSON values only."""
@@ -117,9 +233,174 @@ class JobContext:
         """Write a line into the job's log."""
         self._recorder.line(LogLine(self.id, self.step, now(), level, "findspot", text))
 
-    def log_artifact(self, key: str, value: Any, **options: Any) -> ArtifactVersion:
-        """Save a value as an artifact made by this job; options as `Workspace.save_artifact`."""
-        return self.space.save_artifact(value, key, **options)
+    # Artifacts. Each call also takes the options of `LogOptions`: labels, tag, tags, extra_data,
+    # metadata, artifact_path, version, handler ...
+
+    def log_artifact(
+        self,
+        key: str,
+        value: Any = ABSENT,
+        *,
+        body: bytes | str | None = None,
+        local_path: str | Path | None = None,
+        kind: str | None = None,
+        **options: Any,
+    ) -> ArtifactVersion:
+        """Save an artifact as an output of this job. It is recorded when the call returns.
+
+        Args:
+            value: any value that a handler takes.
+            body: the content of a file, instead; called as ``local_path`` or else as the key.
+            local_path: a file or folder to save, instead.
+            kind: None: what the handler says.
+            options: see `findspot.engine.logging_artifacts.LogOptions`.
+
+        Raises:
+            BadSource: none or several of value, body and local_path are given, or there is no file.
+            CheckFailed, InvalidName: a name or an option is wrong. NoHandler, HandlerFailed.
+        """
+        from findspot.engine.logging_artifacts import log_artifact
+
+        return log_artifact(
+            self, key, value, body=body, local_path=local_path, kind=kind, **options
+        )
+
+    def log_value(self, key: str, value: Any, **options: Any) -> ArtifactVersion:
+        """Save any value as an artifact of kind value."""
+        return self.log_artifact(key, value, kind="value", **options)
+
+    def log_table(
+        self, key: str, table: Any, *, columns: Sequence[str] | None = None, **options: Any
+    ) -> ArtifactVersion:
+        """Save a table.
+
+        Args:
+            table: a data frame, a list of mappings, a mapping of columns, or a list of rows.
+            columns: the names of the columns of a list of rows.
+        """
+        from findspot.engine.logging_artifacts import log_table
+
+        return log_table(self, key, table, columns=columns, **options)
+
+    def log_plot(
+        self, key: str, figure: Any, *, title: str | None = None, **options: Any
+    ) -> ArtifactVersion:
+        """Save a plot, so that it can be shown again.
+
+        Args:
+            figure: a matplotlib figure (or axes, or a scikit-learn display), saved as PNG and SVG;
+                a Plotly figure; a Vega-Lite specification or an Altair chart; HTML; the path of a
+                picture.
+
+        Raises:
+            NotAPlot: it is none of these.
+        """
+        from findspot.engine.logging_plots import log_plot
+
+        return log_plot(self, key, figure, title=title, **options)
+
+    def log_dataset(
+        self,
+        key: str,
+        df: Any,
+        *,
+        stats: bool = True,
+        preview: int | None = None,
+        label_column: str | None = None,
+        format: str | None = None,
+        descriptions: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> ArtifactVersion:
+        """Save a dataset with its schema, statistics of its columns, and some rows to look at.
+
+        Args:
+            df: a pandas, Polars or Arrow table, or a NumPy array.
+            stats: compute statistics and histograms.
+            preview: how many sample rows the record holds (0 to 1000); None: 20.
+            label_column: the column that models are to predict.
+            format: ``csv``, ``json`` or ``jsonl`` keep it as a file of that format, and then it is
+                loaded as that file's path; None, ``parquet``: by the handler of its type.
+            descriptions: what columns mean, by name.
+
+        Raises:
+            CheckFailed: lists columns that do not exist and options that cannot be.
+        """
+        from findspot.engine.logging_datasets import log_dataset
+
+        return log_dataset(
+            self,
+            key,
+            df,
+            stats=stats,
+            preview=preview,
+            label_column=label_column,
+            format=format,
+            descriptions=descriptions,
+            **options,
+        )
+
+    def log_model(
+        self,
+        key: str,
+        value: Any = ABSENT,
+        *,
+        body: bytes | str | None = None,
+        model_file: str | Path | None = None,
+        model_dir: str | Path | None = None,
+        framework: str | None = None,
+        algorithm: str | None = None,
+        metrics: Mapping[str, float] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        inputs: Any = None,
+        outputs: Any = None,
+        signature: ModelSignature | None = None,
+        training_set: Any = None,
+        label_column: str | None = None,
+        **options: Any,
+    ) -> ArtifactVersion:
+        """Save a model, and what is to be known of it.
+
+        Args:
+            value: the model itself.
+            body: or the content of its file; ``model_file`` is the file's name then.
+            model_file: or the path of its file; with ``model_dir``, its path in that folder.
+            model_dir: or a folder that holds the model.
+            framework, algorithm: None: by the class of ``value``.
+            metrics: finite numbers. parameters: plain JSON values.
+            inputs, outputs: samples to infer the columns from, or columns.
+            signature: both of them, as `infer_signature` gives it.
+            training_set: the dataset that it was trained on: an artifact or its URI, which becomes
+                an input of the job, or a data frame.
+            label_column: the column of it that the model predicts.
+
+        Raises:
+            BadSource: not exactly one source is given, or its file does not exist.
+            CheckFailed: lists every metric, parameter and column that is wrong.
+        """
+        from findspot.engine.logging_models import log_model
+
+        return log_model(
+            self,
+            key,
+            value,
+            body=body,
+            model_file=model_file,
+            model_dir=model_dir,
+            framework=framework,
+            algorithm=algorithm,
+            metrics=metrics,
+            parameters=parameters,
+            inputs=inputs,
+            outputs=outputs,
+            signature=signature,
+            training_set=training_set,
+            label_column=label_column,
+            **options,
+        )
+
+    def note_output(self, key: str, version: ArtifactVersion) -> None:
+        """Take note of an artifact that was logged; `outputs` shows it."""
+        self._outputs[key] = version
 
     def flush(self) -> None:
         """Record everything that was logged so far."""
@@ -145,6 +426,21 @@ class JobContext:
         if record.uid not in self._read:
             self._read.add(record.uid)
             self._recorder.read(JobInput(self.id, self.step, record.key, record.uid))
+
+    def read_source(
+        self,
+        url: str,
+        *,
+        name: str,
+        size: int | None,
+        etag: str | None,
+        digest: str | None,
+        modified: datetime | None,
+    ) -> None:
+        """Note that the code read bytes from outside the workspace; they are in the lineage."""
+        self._recorder.source(
+            SourceRead(self.id, self.step, name, url, size, etag, digest, modified, now())
+        )
 
     def __repr__(self) -> str:
         return f"<JobContext {self.id}{f' step {self.step}' if self.step else ''}>"

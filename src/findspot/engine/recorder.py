@@ -14,6 +14,7 @@ from findspot.core.records import (
     JobUpdate,
     LogLine,
     MetricPoint,
+    SourceRead,
     StepRecord,
 )
 
@@ -72,6 +73,9 @@ class Recorder:
 
     def read(self, note: JobInput) -> None:
         self._add(lambda batch: batch.inputs.append(note))
+
+    def source(self, note: SourceRead) -> None:
+        self._add(lambda batch: batch.sources.append(note))
 
     def output(self, output: JobOutput) -> None:
         self._add(lambda batch: batch.outputs.append(output))

@@ -103,7 +103,9 @@ def to_yaml(version: ArtifactVersion, extra_data: Mapping[str, str] | None = Non
     }
     kept = {name: value for name, value in document.items() if value not in (None, "", {}, [])}
     kept["files"] = document["files"]
-    return yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=100)
+    return yaml.safe_dump(
+        kept, sort_keys=False, allow_unicode=True, width=100, default_flow_style=None
+    )
 
 
 def from_yaml(source: str) -> VersionDocument:
