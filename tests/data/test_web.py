@@ -93,6 +93,21 @@ def test_only_what_is_read_travels(web: WebServer) -> None:
     assert asked == "bytes=60000000-61048575"
 
 
+def test_without_ranges_a_reader_that_jumps_reads_a_copy(web: WebServer) -> None:
+    item = get_dataitem(web.add("/data.bin", DATA, ranges=False))
+    with item.open() as reader:
+        for start in range(9_000_000, 0, -1_500_000):
+            reader.seek(start)
+            assert reader.read(5) == DATA[start : start + 5]
+    assert web.count("GET") == 2
+    with item.open() as reader:
+        reader.read(5)
+        web.files["/data.bin"].data = bytes(len(DATA))
+        reader.seek(9_000_000)
+        with pytest.raises(ItemChanged):
+            reader.read(5)
+
+
 @ways
 def test_cut_connections_are_resumed(web: WebServer, read: Callable[[DataItem], bytes]) -> None:
     url = web.add("/data.bin", DATA, cuts=[3_000_000, 0, 2_000_000, 0, 0])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
+from findspot.data.errors import ItemChanged
 from findspot.data.protocol import ItemStat, Source
 from findspot.data.transfer import Transfer
 
@@ -19,7 +20,7 @@ class RangeReader(io.RawIOBase):
     """Reads an item of known size in one state: `ItemChanged` where it is replaced meanwhile.
 
     Reading on is one stream; after a jump a MiB is asked for first, and the rest only when it is
-    wanted.
+    wanted. Where the server knows no ranges, a local copy is read after the first jump.
 
     Args:
         stat: the item's state, with its size.
@@ -35,6 +36,7 @@ class RangeReader(io.RawIOBase):
         self._stream: Iterator[bytes] | None = None
         self._left = memoryview(b"")
         self._window: int | None = None
+        self._copy: BinaryIO | None = None
         self.name = source.name
 
     def readable(self) -> bool:
@@ -67,27 +69,48 @@ class RangeReader(io.RawIOBase):
         wanted = memoryview(buffer).cast("B")
         if not len(wanted) or self._position >= self._size:
             return 0
-        while not self._left:
-            if self._stream is None:
-                stop = self._size
-                if self._window is not None:
-                    stop = min(stop, self._position + max(self._window, len(wanted)))
-                    self._window = None
-                self._stream = iter(Transfer(self._source, self._position, stop, self._stat))
-            data = next(self._stream, None)
-            if data is None:
-                self._stream = None
-            else:
-                self._left = memoryview(data)
-        count = min(len(wanted), len(self._left))
-        wanted[:count] = self._left[:count]
-        self._left = self._left[count:]
+        while not self._left and self._copy is None:
+            self._receive(len(wanted))
+        if self._copy is not None:
+            self._copy.seek(self._position)
+            data = self._copy.read(len(wanted))
+            count = len(data)
+            wanted[:count] = data
+        else:
+            count = min(len(wanted), len(self._left))
+            wanted[:count] = self._left[:count]
+            self._left = self._left[count:]
         self._position += count
         return count
+
+    def _receive(self, wanted: int) -> None:
+        """Get the next bytes into hand, or a copy of the whole where that is the better way."""
+        if self._stream is None:
+            stop = self._size
+            if self._window is not None:
+                stop = min(stop, self._position + max(self._window, wanted))
+                self._window = None
+            self._transfer = Transfer(self._source, self._position, stop, self._stat)
+            self._stream = iter(self._transfer)
+        data = next(self._stream, None)
+        if data is None:
+            self._stream = None
+        elif self._transfer.from_start:
+            from findspot.data.cache import copy_of
+
+            self._give_up()
+            copy = copy_of(self._source, self._stat)
+            if self._stat.differs(copy.stat):
+                raise ItemChanged(self._source.url)
+            self._copy = copy.path.open("rb")
+        else:
+            self._left = memoryview(data)
 
     def close(self) -> None:
         if not self.closed:
             self._give_up()
+            if self._copy is not None:
+                self._copy.close()
         super().close()
 
     def _give_up(self) -> None:

@@ -65,6 +65,8 @@ class Transfer:
         self.stat = pinned
         self.position = start
         self.digest: Digest | None = None
+        self.from_start = False
+        """Whether the item came from its start on, though a range was asked for."""
 
     def __iter__(self) -> Iterator[bytes]:
         hasher = Hasher() if self._start == 0 else None
@@ -98,6 +100,7 @@ class Transfer:
             elif self.stat.differs(answer.stat):
                 raise ItemChanged(self._source.url)
             position = answer.start
+            self.from_start = position < self.position
             if position > self.position:
                 if not self._is_beyond(answer.stat):
                     raise TransferFailed(
