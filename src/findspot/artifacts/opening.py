@@ -182,5 +182,13 @@ class OpenedWorkspace:
         return self.project if name is None else check_name(name, "project name")
 
 
-def _reopened(cls: type[S], url: str, settings: Mapping[str, Any]) -> S:
-    return cls(url, **settings)
+_reopened_here: dict[tuple[type, str, str], OpenedWorkspace] = {}
+
+
+def _reopened(cls: type[OpenedWorkspace], url: str, settings: Mapping[str, Any]) -> OpenedWorkspace:
+    """One object for all that were pickled alike: a thousand versions open one catalog."""
+    place = (cls, url, repr(sorted(settings.items())))
+    found = _reopened_here.get(place)
+    if found is None:
+        found = _reopened_here.setdefault(place, cls(url, **settings))
+    return found

@@ -490,7 +490,9 @@ class ArtifactSpace(OpenedWorkspace):
             raise FindspotError(
                 f"{direction!r} is no direction of a lineage.", how="Say upstream or downstream."
             )
-        return self.existing_catalog.lineage(self.get_artifact(artifact).uid, direction, depth=depth)
+        return self.existing_catalog.lineage(
+            self.get_artifact(artifact).uid, direction, depth=depth
+        )
 
     def trust_version(self, artifact: ArtifactLike) -> ArtifactVersion:
         """Let a version from elsewhere be loaded from now on, even if that may run code."""
