@@ -18,7 +18,22 @@ from object_storage import s3_bucket, s3_server, s3_through_proxy
 
 __all__ = ["s3_bucket", "s3_server", "s3_through_proxy"]
 
-KINDS = ["local", "durable", "memory", "object-files", "object-memory", "s3", "cached"]
+KINDS = [
+    *("local", "durable", "memory", "object-memory", "s3", "cached"),
+    pytest.param("object-files", marks=pytest.mark.slow),
+]
+FAST_ON_A_SERVER = 1 << 20
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Megabytes through a server that is made for tests take long: `make check` leaves them out."""
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        values: dict[str, object] = {} if callspec is None else callspec.params
+        size = values.get("size")
+        if values.get("store") == "s3" and isinstance(size, int) and size > FAST_ON_A_SERVER:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(params=KINDS)

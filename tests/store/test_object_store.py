@@ -25,7 +25,7 @@ from findspot.store.s3_uploads import UnfinishedUploads
 from object_storage import Answer, Asked, Cut, Proxy, S3Server
 
 MIB = 1 << 20
-BIG = random.Random(7).randbytes(20 * MIB + 5)
+BIG = random.Random(7).randbytes(17 * MIB + 5)
 SECRET = "test-secret"
 
 
@@ -114,6 +114,7 @@ def test_a_file_that_changes_after_its_hash_is_stored_as_it_was_read(
     assert store.tidy(older_than_seconds=0) == 0
 
 
+@pytest.mark.slow
 def test_a_writer_of_a_large_blob_leaves_only_the_blob(
     s3_bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,6 +185,7 @@ def test_a_download_that_breaks_for_good_fails_cleanly(
     assert store.read(digest) == BIG[: 3 * MIB]
 
 
+@pytest.mark.slow
 def test_a_server_that_is_overloaded_for_a_while_is_asked_again(
     s3_through_proxy: tuple[str, Proxy],
 ) -> None:
@@ -333,7 +335,7 @@ def test_no_error_and_no_picture_of_a_store_shows_credentials(
 # ----------------------------------------------------------------- damage
 
 
-@pytest.mark.parametrize("size", [1000, 9 * MIB])
+@pytest.mark.parametrize("size", [1000, pytest.param(9 * MIB, marks=pytest.mark.slow)])
 def test_an_object_changed_behind_our_back_is_never_returned(s3_bucket: str, size: int) -> None:
     store = ObjectBlobStore(s3_bucket)
     data = BIG[:size]
