@@ -14,18 +14,18 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, Literal, overload
 from findspot.artifacts.active import ACTIVE
 from findspot.core.digests import Digest, hash_stream
 from findspot.core.errors import FindspotError, NotFound
-from findspot.data.errors import BadUrl, NotAFile, UnknownScheme
+from findspot.data.errors import BadUrl, NotAFile
 from findspot.data.local_files import (
     LocalSource,
     draft_beside,
     draft_name,
     local_error,
-    path_of_url,
     take_place,
 )
+from findspot.data.places import source_of
 from findspot.data.protocol import CHUNK, ItemStat, Source
 from findspot.data.transfer import Transfer, copy_into, persistently
-from findspot.data.urls import SCHEMES, check_url, safe_file_name, scheme_of, without_secrets
+from findspot.data.urls import safe_file_name
 from findspot.data.writing import Data, DraftWriter, reader_of
 
 if TYPE_CHECKING:
@@ -64,37 +64,7 @@ def get_dataitem(
     """
     if isinstance(url, DataItem):
         return url
-    return DataItem(_source_of(url, space, project), key=key)
-
-
-def _source_of(
-    url: str | os.PathLike[str], space: ArtifactSpace | None, project: str | None
-) -> Source:
-    given: Any = url
-    if not isinstance(given, str | os.PathLike) or not os.fspath(given):
-        raise FindspotError(f"{given!r} is neither a URL nor a path.", how="Give one as text.")
-    text = os.fsdecode(url)
-    scheme = scheme_of(text) if isinstance(url, str) else None
-    if scheme is None:
-        if "\0" in text:
-            check_url(text)
-        return LocalSource(Path(text))
-    check_url(text)
-    if scheme == "file":
-        return LocalSource(path_of_url(text))
-    if scheme in ("http", "https"):
-        from findspot.data.http_files import HttpSource
-
-        return HttpSource(text)
-    if scheme in ("s3", "gs", "az", "memory"):
-        from findspot.data.object_stores import ObjectSource
-
-        return ObjectSource(scheme, text)
-    if scheme == "store":
-        from findspot.data.store_items import StoreSource
-
-        return StoreSource(text, space, project)
-    raise UnknownScheme(without_secrets(text), scheme, SCHEMES)
+    return DataItem(source_of(url, space, project), key=key)
 
 
 class DataItem:
