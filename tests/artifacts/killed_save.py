@@ -1,8 +1,9 @@
 """Run by `test_crashes`: saves again and again, killed one call later each time.
 
 ``python killed_save.py SCENARIO FOLDER STEP`` copies ``FOLDER/before`` (a workspace) to
-``FOLDER/1``, ``FOLDER/2`` ... and saves to each, in a process that was killed right before its first, second ...
-call into the system or the database (of every ``STEP``), until one of them lives to the end.
+``FOLDER/1``, ``FOLDER/2`` ... and saves to each, in a process that was killed right before its
+first, second ... call into the system or the database (every ``STEP``-th of them), until one of
+them lives to the end.
 """
 
 from __future__ import annotations
