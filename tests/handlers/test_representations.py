@@ -148,7 +148,9 @@ def test_parts_of_a_frame_keep_index_types_and_attributes(
 
 
 def test_columns_that_parquet_does_not_hold_can_be_chosen(load: Callable[..., Any]) -> None:
-    frame = FRAME.assign(half=np.arange(4, dtype="f2"), sets=[{1}, {2}, {3}, {4}])
+    frame = FRAME.assign(
+        half=np.arange(4, dtype="f2"), sets=pd.Series([{1}, {2}, {3}, {4}], dtype=object)
+    )
     with pytest.raises(Exception, match="pickle"):
         load(frame, columns=["sets"])
     frame = FRAME.assign(phase=np.array([1j, 2, 3, 4]))

@@ -15,6 +15,7 @@ from findspot.handlers.errors import (
 from findspot.handlers.folders import PlainLoadFolder, PlainSaveFolder
 from findspot.handlers.handler import Handler
 from findspot.handlers.hierarchy import python_type_name
+from findspot.handlers.html_pages import HtmlPage
 from findspot.handlers.loading import load_value, representations_of, runs_code, selections_of
 from findspot.handlers.protocol import (
     ArtifactHandler,
@@ -36,6 +37,7 @@ __all__ = [
     "Handler",
     "HandlerFailed",
     "HandlerRegistry",
+    "HtmlPage",
     "InvalidHandler",
     "LoadFolder",
     "NoHandler",

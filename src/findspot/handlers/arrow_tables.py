@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from findspot.core.records import Preview
-from findspot.handlers.handler import Handler
+from findspot.handlers.errors import BadFiles
+from findspot.handlers.handler import Handler, text_preview
 from findspot.handlers.protocol import LoadFolder, SaveFolder
 from findspot.handlers.table_views import (
     ARRAYS,
@@ -110,6 +111,35 @@ class ArrayHandler(Handler):
     def preview(self, value: Any) -> Preview | None:
         rows = [[item] for item in value.slice(0, SHOWN_ROWS).to_pylist()]
         return table_preview(["values"], rows, len(value))
+
+
+class ScalarHandler(Handler):
+    """Arrow's scalars with their type, as an array of one."""
+
+    name = "arrow.scalar"
+    types = ("pyarrow.Scalar",)
+    representations = ("str",)
+
+    def save(self, value: Any, folder: SaveFolder, /, **args: Any) -> None:
+        column = pa.repeat(value, 1) if value.is_valid else pa.nulls(1, value.type)
+        _write(folder, "scalar", pa.table({"values": column}))
+
+    def load(self, folder: LoadFolder, /, **args: Any) -> Any:
+        _, table = _read(folder, ("scalar",))
+        if table.shape != (1, 1):
+            raise BadFiles(f"a scalar is one value, this has the shape {table.shape}")
+        return table.column(0)[0]
+
+    def load_as(
+        self, folder: LoadFolder, as_type: str, what: Mapping[str, Any], /, **args: Any
+    ) -> str:
+        return str(self.load(folder))
+
+    def describe(self, value: Any) -> Mapping[str, Any]:
+        return {"dtype": str(value.type)}
+
+    def preview(self, value: Any) -> Preview | None:
+        return text_preview(str(value))
 
 
 def describe_arrow(table: Any) -> dict[str, Any]:

@@ -81,6 +81,44 @@ class DataFrameHandler(Handler):
         return table_preview(value.columns, head.rows(), value.height)
 
 
+class LazyFrameHandler(DataFrameHandler):
+    """Polars' lazy frames: what they compute is computed when they are saved, and written batch by
+    batch where Parquet holds its types. They come back as lazy frames that scan the stored file,
+    so a later step reads only the columns and rows that it uses.
+    """
+
+    name = "polars.lazyframe"
+    types = ("polars.LazyFrame",)
+
+    def accepts(self, value: Any) -> bool:
+        return type(value) is pl.LazyFrame
+
+    def save(self, value: Any, folder: SaveFolder, /, **args: Any) -> None:
+        empty = pl.DataFrame(schema=value.collect_schema())
+        if _format(empty) == _PARQUET:
+            value.sink_parquet(folder.path(_PARQUET))
+        else:
+            _write(value.collect(), folder)
+
+    def load(self, folder: LoadFolder, /, **args: Any) -> Any:
+        return _scan(folder, {})
+
+    def load_part(self, folder: LoadFolder, what: Mapping[str, Any], /, **args: Any) -> Any:
+        return _scan(folder, what)
+
+    def describe(self, value: Any) -> Mapping[str, Any]:
+        """The schema; the rows would have to be computed again."""
+        schema = list(value.collect_schema().items())[:_SCHEMA_SHOWN]
+        return {
+            "columns": len(value.collect_schema()),
+            "schema": {name: str(dtype) for name, dtype in schema},
+        }
+
+    def preview(self, value: Any) -> Preview | None:
+        """None: to see rows is to compute them again."""
+        return None
+
+
 class SeriesHandler(Handler):
     """Polars series, as a frame of one column of the series' name."""
 

@@ -83,7 +83,10 @@ class HandlerRegistry:
         self._broken: dict[str, BaseException] = {}
         if builtins:
             for entry in BUILTINS:
-                self._add(self._builtin(entry))
+                if entry.only_by_name:
+                    self._names[entry.name] = self._builtin(entry)
+                else:
+                    self._add(self._builtin(entry))
             self._fallback = self._builtin(FALLBACK)
             self._names[FALLBACK.name] = self._fallback
 
