@@ -39,7 +39,7 @@ def save_large(space: Workspace) -> None:
 
 def save_folder(space: Workspace) -> None:
     source = space.folder.parent / "source"
-    source.mkdir()
+    source.mkdir(parents=True)
     (source / "small.txt").write_text("small")
     (source / "stored.bin").write_bytes(STORED)
     space.save_artifact(source, "x", tags=["golden"])
