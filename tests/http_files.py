@@ -11,6 +11,7 @@ import hashlib
 import http.server
 import re
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -87,7 +88,7 @@ class Seen:
 class WebServer:
     """Serves `files` by their raw path (percent-encoded, with the query)."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.files: dict[str, WebFile] = {}
         self.requests: list[Seen] = []
         self.deny_all = False
@@ -95,6 +96,9 @@ class WebServer:
         self.lock = threading.Lock()
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
         self._server.daemon_threads = True
+        self._scheme = "http" if tls is None else "https"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
 
@@ -105,7 +109,7 @@ class WebServer:
 
     @property
     def url(self) -> str:
-        return f"http://{self.place}"
+        return f"{self._scheme}://{self.place}"
 
     def add(self, path: str, data: bytes = b"", **options: Any) -> str:
         """Serve a file from now on; its URL."""

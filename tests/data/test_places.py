@@ -168,10 +168,10 @@ def test_deleting(at: At) -> None:
 
 def test_upload_and_download(at: At, tmp_path: Path) -> None:
     source = tmp_path / "source.bin"
-    source.write_bytes(bytes(range(256)) * 80_000)
+    source.write_bytes(bytes(range(256)) * 40_000)
     item = at("large.bin")
     item.upload(source)
-    assert item.stat().size == 256 * 80_000
+    assert item.stat().size == 256 * 40_000
     copy = item.download(f"{tmp_path}/new/folder/")
     assert copy == tmp_path / "new" / "folder" / "large.bin"
     assert copy.read_bytes() == source.read_bytes()
@@ -280,7 +280,7 @@ def test_the_key_is_the_input_that_it_is() -> None:
 
 
 def test_an_item_is_copied_to_another_as_a_stream(at: At) -> None:
-    data = bytes(range(256)) * 50_000
+    data = bytes(range(256)) * 20_000
     at("from.bin").put(data)
     with at("from.bin").open() as reader:
         at("to.bin").put(reader)

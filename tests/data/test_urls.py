@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from findspot.core.errors import FindspotError, NotFound
-from findspot.data import AccessDenied, BadUrl, NotAFile, UnknownScheme, get_dataitem
+from findspot.data import AccessDenied, BadUrl, ItemRefused, NotAFile, UnknownScheme, get_dataitem
 from findspot.data.urls import safe_file_name, without_secrets, without_secrets_in
 
 
@@ -49,7 +49,9 @@ def test_what_is_no_text(text: object) -> None:
         get_dataitem(text)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("url", ["file://host/a", "file://", "a\0b", "file:///a%00b"])
+@pytest.mark.parametrize(
+    "url", ["file://host/a", "file://", "a\0b", "file:///a%00b", "\ud800", "http://h/\ud800"]
+)
 def test_bad_paths(url: str) -> None:
     with pytest.raises(BadUrl):
         get_dataitem(url)
@@ -85,6 +87,17 @@ def test_links_and_permissions_stay(tmp_path: Path) -> None:
     assert (tmp_path / "link.txt").is_symlink()
     assert (tmp_path / "real.txt").read_text() == "newer"
     assert (tmp_path / "real.txt").stat().st_mode & 0o777 == 0o640
+
+
+def test_names_that_the_system_refuses(tmp_path: Path) -> None:
+    item = get_dataitem(tmp_path / ("x" * 300))
+    for use in (item.get, lambda: item.put(b"x")):
+        with pytest.raises(ItemRefused, match="too long"):
+            use()
+    odd = get_dataitem(tmp_path / "line\nbreak.txt")
+    odd.put(b"x")
+    assert odd.get() == b"x"
+    assert "line\nbreak.txt" in get_dataitem(tmp_path).listdir()
 
 
 def test_files_of_the_system_that_do_not_know_their_size() -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import socket
+import ssl
 import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from findspot.core.errors import FindspotError, NotFound
 from findspot.data import (
@@ -25,6 +32,7 @@ from findspot.data import (
     Unreachable,
     get_dataitem,
 )
+from findspot.data.http_files import _opener
 from http_files import WebServer
 
 DATA = bytes(range(256)) * 40_000
@@ -348,6 +356,48 @@ def test_nobody_there() -> None:
         assert "secret" not in str(caught.value)
     with pytest.raises(Unreachable, match="host is not known"):
         get_dataitem("http://no-such-host.invalid/data.csv").get()
+
+
+def certificate(folder: Path) -> Path:
+    """A file with a new certificate for 127.0.0.1 that nobody has signed, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    place = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    start = datetime.now(UTC) - timedelta(days=1)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(start)
+        .not_valid_after(start + timedelta(days=10))
+        .add_extension(x509.SubjectAlternativeName([place]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "certificate.pem"
+    file.write_bytes(
+        signed.public_bytes(Encoding.PEM)
+        + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    return file
+
+
+def test_certificates_are_checked(
+    tmp_path: Path, web: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    server = WebServer(context)
+    try:
+        url = server.add("/data.bin", DATA, cuts=[1_000_000])
+        _opener.cache_clear()
+        with pytest.raises(Unreachable, match="certificate is not trusted"):
+            get_dataitem(url).get()
+        assert server.requests == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(file))
+        _opener.cache_clear()
+        assert get_dataitem(url).get() == DATA
+    finally:
+        server.close()
+        _opener.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -75,12 +75,15 @@ class ItemRefused(FindspotError):
 
     exit_code = 6
 
-    def __init__(self, url: str, reason: str, *, status: int | None = None) -> None:
+    def __init__(
+        self, url: str, reason: str, *, status: int | None = None, how: str | None = None
+    ) -> None:
         self.url, self.reason, self.status = url, reason, status
         super().__init__(
             f"The request was refused: {reason}.",
             where=url,
-            how="Check the URL; if it is right, ask those who run the server, or try again later.",
+            how=how
+            or "Check the URL; if it is right, ask those who run the server, or try again later.",
         )
 
 

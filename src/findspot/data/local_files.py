@@ -150,7 +150,11 @@ def local_error(error: OSError, where: str) -> FindspotError:
         return StorageFull(where)
     if error.errno == errno.EISDIR:
         return NotAFile(where, "a folder")
-    return ItemRefused(where, error.strerror or str(error))
+    return ItemRefused(
+        where,
+        error.strerror or str(error),
+        how="Check the path, and that its folder exists and may be written to.",
+    )
 
 
 @contextmanager

@@ -313,13 +313,14 @@ class ObjectSource:
             return NotFound("bucket", self.url)
         if isinstance(error, exceptions.PreconditionError):
             return ItemChanged(self.url)
+        if "169.254.169.254" in text or "metadata.google" in text:
+            # Without credentials the machine's own are asked for, at these addresses.
+            return AccessDenied(self.url, self.scheme, "there are no credentials")
         denied = exceptions.PermissionDeniedError | exceptions.UnauthenticatedError
         if isinstance(error, denied) or re.search(r"status code: 40[13]\b", text):
             return AccessDenied(self.url, self.scheme, said)
         if "ConnectionRefused" in text:
             return Unreachable(self.url, "the connection was refused")
-        if "169.254.169.254" in text or "metadata.google" in text:
-            return AccessDenied(self.url, self.scheme, "there are no credentials")
         if re.search(r"kind: (Connect|Timeout)\b", text):
             return Unreachable(self.url, said)
         if re.search(r"status code: 5\d\d\b|kind: (Request|Interrupted|Decode)\b", text):

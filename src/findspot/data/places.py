@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,9 @@ from findspot.data.errors import UnknownScheme
 from findspot.data.local_files import LocalSource, path_of_url
 from findspot.data.protocol import Source
 from findspot.data.urls import SCHEMES, check_url, scheme_of, without_secrets
+
+_CONTROL = re.compile(r"[\x01-\x1f\x7f]")
+"""What file names may hold, and URLs may not."""
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
@@ -26,8 +30,7 @@ def source_of(
     text = os.fsdecode(url)
     scheme = scheme_of(text) if isinstance(url, str) else None
     if scheme is None:
-        if "\0" in text:
-            check_url(text)
+        check_url(_CONTROL.sub("_", text))
         return LocalSource(Path(text))
     check_url(text)
     if scheme == "file":

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO
+from typing import Any, BinaryIO
 
 from findspot.data.errors import ItemChanged
 from findspot.data.protocol import ItemStat, Source
 from findspot.data.transfer import Transfer
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 _WINDOW = 1 << 20
 
@@ -65,7 +62,7 @@ class RangeReader(io.RawIOBase):
             self._position = target
         return target
 
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
+    def readinto(self, buffer: Any, /) -> int:
         wanted = memoryview(buffer).cast("B")
         if not len(wanted) or self._position >= self._size:
             return 0

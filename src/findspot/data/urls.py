@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from urllib.parse import unquote
 
@@ -62,13 +63,18 @@ def without_secrets_in(text: str) -> str:
 
 
 def check_url(url: str) -> str:
-    """``url`` if it holds no characters that split a line or a request; `BadUrl` if it does."""
+    """``url`` if it is text without characters that split a line or a request; else `BadUrl`."""
     if _CONTROL.search(url):
         raise BadUrl(
             without_secrets(_CONTROL.sub("?", url)),
             "it holds control characters",
             how="Write them percent-encoded, or leave them out.",
         )
+    try:
+        os.fsencode(url)
+    except UnicodeEncodeError as error:
+        shown = without_secrets(url.encode("utf-8", "replace").decode())
+        raise BadUrl(shown, f"it is no text: {error.reason}") from None
     return url
 
 

@@ -6,12 +6,9 @@ import io
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from findspot.core.errors import FindspotError
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 Data = bytes | bytearray | memoryview | str | BinaryIO | Iterable[bytes]
 
@@ -78,7 +75,7 @@ class _PiecesReader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
+    def readinto(self, buffer: Any, /) -> int:
         wanted = memoryview(buffer).cast("B")
         while not self._left:
             piece = next(self._pieces, None)
