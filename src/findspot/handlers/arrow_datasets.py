@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,20 +40,15 @@ class DatasetHandler(Handler):
 
     def save(self, value: Any, folder: SaveFolder, /, **args: Any) -> None:
         path = folder.path(_FOLDER)
-        rows = int(args.get("rows_per_file", ROWS_PER_FILE))
-        scanner = value.scanner(use_threads=False)
-        pads.write_dataset(
-            scanner,
-            path,
-            format="parquet",
-            basename_template="part-{i}.parquet",
-            max_rows_per_file=rows,
-            max_rows_per_group=min(rows, _ROWS_PER_GROUP),
-            use_threads=False,
-        )
-        if not (path / "part-0.parquet").exists():
-            path.mkdir(parents=True, exist_ok=True)
-            pq.write_table(scanner.projected_schema.empty_table(), path / "part-0.parquet")
+        path.mkdir(parents=True, exist_ok=True)
+        # `pyarrow.dataset.write_dataset` numbers its files in no fixed order.
+        scanner = value.scanner(use_threads=False, batch_size=_ROWS_PER_GROUP)
+        rows = max(1, int(args.get("rows_per_file", ROWS_PER_FILE)))
+        schema = scanner.projected_schema
+        for number, tables in enumerate(_files(scanner.to_batches(), schema, rows)):
+            with pq.ParquetWriter(path / f"part-{number}.parquet", schema) as writer:
+                for table in tables:
+                    writer.write_table(table)
 
     def load(self, folder: LoadFolder, /, **args: Any) -> Any:
         try:
@@ -114,6 +109,44 @@ class DatasetHandler(Handler):
         head = value.head(SHOWN_ROWS).select(list(range(min(len(names), SHOWN_COLUMNS))))
         columns = [head.column(i).to_pylist() for i in range(head.num_columns)]
         return table_preview(names, zip(*columns, strict=True), value.count_rows())
+
+
+def _files(batches: Iterable[Any], schema: Any, rows: int) -> Iterator[Iterator[Any]]:
+    """The batches as files of at most ``rows`` rows, each of them a run of tables that are a row
+    group each; one file without rows where there are none."""
+    groups = _grouped(batches, schema, min(rows, _ROWS_PER_GROUP))
+    table = next(groups, None)
+    if table is None:
+        yield iter([schema.empty_table()])
+
+    def one_file() -> Iterator[Any]:
+        nonlocal table
+        room = rows
+        while table is not None and room:
+            yield table.slice(0, room)
+            rest = table.slice(room)
+            room = max(0, room - table.num_rows)
+            table = rest if rest.num_rows else next(groups, None)
+
+    while table is not None:
+        yield one_file()
+
+
+def _grouped(batches: Iterable[Any], schema: Any, rows: int) -> Iterator[Any]:
+    """Batches joined to tables of ``rows`` rows; the last may have fewer."""
+    held: list[Any] = []
+    count = 0
+    for batch in batches:
+        while batch.num_rows:
+            part = batch.slice(0, rows - count)
+            batch = batch.slice(part.num_rows)
+            held.append(part)
+            count += part.num_rows
+            if count == rows:
+                yield pa.Table.from_batches(held, schema)
+                held, count = [], 0
+    if count:
+        yield pa.Table.from_batches(held, schema)
 
 
 def _paths(folder: LoadFolder) -> list[Path]:

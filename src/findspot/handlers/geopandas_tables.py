@@ -12,15 +12,15 @@ import pandas as pd
 from findspot.core.records import Preview
 from findspot.handlers.errors import BadFiles, BadValue
 from findspot.handlers.handler import Handler
+from findspot.handlers.pandas_columns import plan_of, restore
 from findspot.handlers.pandas_parts import select
 from findspot.handlers.protocol import LoadFolder, SaveFolder
-from findspot.handlers.selecting import chosen_names
-from findspot.handlers.tables import SHOWN_COLUMNS, SHOWN_ROWS, source_of, table_preview
+from findspot.handlers.tables import SHOWN_COLUMNS, SHOWN_ROWS, table_preview
 from findspot.handlers.values import decode_json, encode_json
 
 gpd: Any = import_module("geopandas")
 
-_FILE, _ABOUT = "frame.geoparquet", "series.json"
+_FILE, _PLANS, _ABOUT = "frame.geoparquet", "columns.json", "series.json"
 
 
 class GeoDataFrameHandler(Handler):
@@ -42,19 +42,8 @@ class GeoDataFrameHandler(Handler):
         return read_frame(folder)
 
     def load_part(self, folder: LoadFolder, what: Mapping[str, Any], /, **args: Any) -> Any:
-        """Only the chosen columns are read; the part is a plain frame if no geometry is in it."""
-        if "columns" not in what:
-            return select(read_frame(folder), what)
-        import pyarrow.parquet as pq
-
-        with pq.ParquetFile(source_of(folder, _FILE)) as file:
-            present = [name for name in file.schema_arrow.names if not name.startswith("__index")]
-            geometries = b"geo" in (file.schema_arrow.metadata or {})
-        columns = chosen_names(what["columns"], present)
-        whole = read_frame(folder)
-        if geometries:
-            return select(whole, {**what, "columns": columns})
-        return select(whole[columns], what)
+        """A part without a geometry is a plain frame."""
+        return select(self.load(folder), what)
 
     def load_as(
         self, folder: LoadFolder, as_type: str, what: Mapping[str, Any], /, **args: Any
@@ -115,22 +104,43 @@ class GeoSeriesHandler(Handler):
 
 
 def write_frame(frame: Any, folder: SaveFolder) -> None:
+    geometries = [name for name, dtype in frame.dtypes.items() if str(dtype) == "geometry"]
+    plans: dict[str, Any] = {}
+    changed = [f"{name!r} is no text" for name in frame.columns if type(name) is not str]
+    for name in frame.columns:
+        plan = {} if name in geometries else plan_of(frame[name])
+        if plan is None:
+            changed.append(f"the column {name!r} would change its values")
+        elif plan:
+            plans[name] = plan
+    index = frame.index
+    levels = [index.get_level_values(level) for level in range(index.nlevels)]
+    if not isinstance(index, pd.RangeIndex) and any(plan_of(level) != {} for level in levels):
+        changed.append("the index would change its values")
+    if changed:
+        raise BadValue(
+            f"GeoParquet does not take it as it is: {'; '.join(changed[:20])}.",
+            how="Convert these columns to numbers, texts or times; reset_index() an index.",
+        )
     sink = io.BytesIO()
     try:
         frame.to_parquet(sink)
     except (ValueError, TypeError, NotImplementedError) as error:
-        raise BadValue(
-            f"GeoParquet does not take it: {error}",
-            how="Name columns by texts, and convert objects to texts or numbers.",
-        ) from error
-    folder.write(_FILE, sink.getbuffer())
+        raise BadValue(f"GeoParquet does not take it as it is: {error}") from error
+    folder.write(_FILE, sink.getvalue())
+    if plans:
+        folder.write(_PLANS, encode_json(plans))
 
 
 def read_frame(folder: LoadFolder) -> Any:
     try:
-        return gpd.read_parquet(io.BytesIO(folder.read(_FILE)))
+        frame = gpd.read_parquet(io.BytesIO(folder.read(_FILE)))
     except (ValueError, OSError, KeyError, TypeError) as error:
         raise BadFiles(f"it is no GeoParquet, or a damaged one: {error}", where=_FILE) from error
+    if any(entry.path == _PLANS for entry in folder.files):
+        for name, plan in decode_json(folder.read(_PLANS), where=_PLANS).items():
+            frame[name] = restore(frame[name], plan)
+    return frame
 
 
 def _bounds(frame: Any) -> list[float] | None:

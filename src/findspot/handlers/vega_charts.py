@@ -38,10 +38,11 @@ class VegaLiteHandler(Handler):
         if name == _SPEC:
             return spec
         import altair
+        from jsonschema import ValidationError
 
         try:
             return altair.Chart.from_dict(spec)
-        except (altair.SchemaValidationError, ValueError, TypeError, KeyError) as error:
+        except (ValidationError, ValueError, TypeError, KeyError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise BadFiles(f"it is no chart of Vega-Lite: {reason}", where=name) from error
 
