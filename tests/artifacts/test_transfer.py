@@ -405,6 +405,21 @@ def test_pull_by_folder_and_report(one: Workspace, two: Workspace) -> None:
     assert done.to_json()["versions"] == list(done.versions)
 
 
+def test_between_backends(one: Workspace, space: Workspace) -> None:
+    one.save_artifact(np.arange(5000), "samples", labels={"a": "b"}, tags=["t"])
+    job = doubling.options(workspace=one).run(x=one.get_artifact("samples"))
+    link(one, "doubled", "samples", "samples")
+    push(one, space, "doubled")
+    assert not push(one, space, "doubled")
+    assert space.get_job(job.id).record == one.get_job(job.id).record
+    one.delete_artifact("samples")
+    one.delete_artifact("doubled")
+    assert len(pull(one, space, "doubled").versions) == 2
+    assert np.array_equal(one.load_artifact("doubled"), np.arange(5000) * 2)
+    assert one.get_artifact("samples", "t").labels == {"a": "b"}
+    assert one.catalog.check() == space.catalog.check() == []
+
+
 def test_progress_counts_to_the_end(one: Workspace, two: Workspace) -> None:
     rng = np.random.default_rng(0)
     total = sum(one.save_artifact(rng.random(1000 * i), f"a{i}").size for i in (1, 2, 3))
