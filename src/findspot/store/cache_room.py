@@ -9,7 +9,6 @@ the hour and whenever room is made.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from typing import Final
 
 from findspot.core.digests import Digest
 from findspot.store.local import LocalBlobStore
+from findspot.store.locks import locked
 
 RECOUNT_SECONDS: Final = 3600.0
 SLACK: Final = 0.05
@@ -137,19 +137,3 @@ class CacheRoom:
 
     def _marker(self, digest: Digest) -> str:
         return f"{self._used}{digest[7:9]}/{digest[9:]}"
-
-
-@contextmanager
-def locked(path: str) -> Iterator[None]:
-    """Inside it, no other thread or process is inside it with the same path."""
-    flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC
-    try:
-        fd = os.open(path, flags, 0o666)
-    except FileNotFoundError:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        fd = os.open(path, flags, 0o666)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(fd)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Protocol, TypeVar, runtime_checkable
@@ -11,7 +12,7 @@ from typing import BinaryIO, Final, Protocol, TypeVar, runtime_checkable
 from findspot.core.digests import Digest, parse_digest
 from findspot.core.errors import BlobDamaged, BlobMissing, FindspotError, ReadOnly, StorageFull
 from findspot.store.buffers import flat
-from findspot.store.cache_room import CacheRoom, locked
+from findspot.store.cache_room import CacheRoom
 from findspot.store.errors import (
     CannotSign,
     NotAFile,
@@ -20,6 +21,7 @@ from findspot.store.errors import (
     write_failures,
 )
 from findspot.store.local import LocalBlobStore
+from findspot.store.locks import locked
 from findspot.store.protocol import Blob, BlobStore, BlobWriter, StoredBlob
 
 PATH_GRACE: Final = 30.0
@@ -254,6 +256,23 @@ class CachedBlobStore:
         found = self.remote.delete(digest)
         self._drop(digest)
         return found
+
+    def quarantine(self, digest: Digest) -> bool:
+        """Take a blob of the other store out of its listing; what is cached may stay."""
+        return self.remote.quarantine(digest)
+
+    def restore(self, digest: Digest) -> bool:
+        """Bring a blob of the other store back from quarantine; whether it is stored there now."""
+        return self.remote.restore(digest)
+
+    def quarantined(self) -> Iterator[StoredBlob]:
+        """All blobs of the other store in quarantine, and since when."""
+        return self.remote.quarantined()
+
+    def purge(self, digests: Iterable[Digest], *, older_than: datetime) -> int:
+        """Delete for good what the other store has in quarantine since before then; the bytes freed
+        there. What is cached goes when its room is needed."""
+        return self.remote.purge(digests, older_than=older_than)
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:

@@ -17,6 +17,7 @@ from findspot.core.digests import Digest, parse_digest
 from findspot.core.errors import BlobDamaged, BlobMissing
 from findspot.store.buffers import LARGE, flat, hash_buffer, hash_open_file
 from findspot.store.errors import StoreUnreadable, write_failures
+from findspot.store.local_quarantine import LocalQuarantine
 from findspot.store.local_writer import LocalBlobWriter, write_all
 from findspot.store.protocol import Blob, StoredBlob
 from findspot.store.sources import NOT_REGULAR, READ_FLAGS, kind_of, open_source
@@ -39,8 +40,9 @@ class LocalBlobStore:
     size, times) changes; smaller ones at every read. Storing bytes whose blob was damaged mends it.
 
     Layout: ``blake3/ab/cdef...`` the blobs, read-only; ``tmp/`` unfinished writes and scratch
-    folders; ``sizes/<bytes>`` says that a large blob of that size was stored once; ``verified/``
-    says which large blobs were found whole, by machine.
+    folders; ``quarantine/`` blobs that nobody needs, before they are deleted; ``sizes/<bytes>``
+    says that a large blob of that size was stored once; ``verified/`` says which large blobs were
+    found whole, by machine.
 
     Args:
         root: the folder. It is made at the first write.
@@ -57,6 +59,7 @@ class LocalBlobStore:
         self._where = str(self.root)
         self._unfinished = Unfinished(self.root / "tmp")
         self._verified = VerifiedMarks(self.root / "verified")
+        self._quarantine = LocalQuarantine(self.root)
 
     def __repr__(self) -> str:
         return f"LocalBlobStore({self._where!r})"
@@ -276,7 +279,12 @@ class LocalBlobStore:
     def _opened(self, digest: Digest) -> Iterator[tuple[int, os.stat_result]]:
         path = self._blob_path(parse_digest(digest))
         try:
-            fd = os.open(path, READ_FLAGS)
+            try:
+                fd = os.open(path, READ_FLAGS)
+            except (FileNotFoundError, NotADirectoryError):
+                if not self.restore(digest):
+                    raise
+                fd = os.open(path, READ_FLAGS)
         except (FileNotFoundError, NotADirectoryError):
             raise BlobMissing(digest) from None
         except OSError as error:
@@ -311,10 +319,13 @@ class LocalBlobStore:
 
     def size(self, digest: Digest) -> int | None:
         """The size in bytes; None where no file is stored under the digest. Does not verify."""
+        path = self._blob_path(parse_digest(digest))
         try:
-            about = os.lstat(self._blob_path(parse_digest(digest)))
+            about = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
-            return None
+            if not self.restore(digest):
+                return None
+            about = os.lstat(path)
         return about.st_size if stat.S_ISREG(about.st_mode) else None
 
     def missing(self, digests: Iterable[Digest]) -> set[Digest]:
@@ -345,6 +356,7 @@ class LocalBlobStore:
         """
         path = self._blob_path(parse_digest(digest))
         with write_failures(self._where):
+            waiting = self._quarantine.drop(digest)
             try:
                 about = os.lstat(path)
                 if stat.S_ISDIR(about.st_mode):
@@ -352,10 +364,32 @@ class LocalBlobStore:
                 else:
                     os.unlink(path)
             except (FileNotFoundError, NotADirectoryError):
-                return False
+                return waiting
         if about.st_size >= ALWAYS_HASHED:
             self._verified.clear(digest)
         return True
+
+    def quarantine(self, digest: Digest) -> bool:
+        """Take a blob out of the listing, to be deleted later; False where there was none. Who has
+        it open or mapped keeps its bytes; who asks for it brings it back."""
+        path = self._blob_path(parse_digest(digest))
+        with write_failures(self._where):
+            return self._quarantine.take(digest, path)
+
+    def restore(self, digest: Digest) -> bool:
+        """Bring a blob back from quarantine; whether it is stored now."""
+        path = self._blob_path(parse_digest(digest))
+        with write_failures(self._where):
+            return self._quarantine.give_back(digest, path)
+
+    def quarantined(self) -> Iterator[StoredBlob]:
+        """All blobs in quarantine, and since when."""
+        return self._quarantine.entries()
+
+    def purge(self, digests: Iterable[Digest], *, older_than: datetime) -> int:
+        """Delete for good those that are in quarantine since before then; the bytes freed."""
+        with write_failures(self._where):
+            return self._quarantine.purge(map(parse_digest, digests), older_than)
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
@@ -31,8 +32,11 @@ class MemoryBlobStore:
 
     def __init__(self, name: str = "") -> None:
         self.url = f"memory://{name}"
-        # Only single operations on the dictionary are used, so that no lock is needed.
+        # Only single operations on the dictionary are used, so that no lock is needed, except to
+        # move a blob to quarantine or back.
         self._blobs: dict[Digest, tuple[bytes, datetime]] = {}
+        self._waiting: dict[Digest, tuple[bytes, datetime]] = {}
+        self._moving = threading.Lock()
 
     def __repr__(self) -> str:
         return f"MemoryBlobStore({self.url.removeprefix('memory://')!r})"
@@ -63,10 +67,10 @@ class MemoryBlobStore:
 
     def read(self, digest: Digest) -> bytes:
         """The verified bytes; they are hashed at every read."""
-        try:
-            data, _ = self._blobs[parse_digest(digest)]
-        except KeyError:
-            raise BlobMissing(digest) from None
+        stored = self._stored(digest)
+        if stored is None:
+            raise BlobMissing(digest)
+        data, _ = stored
         found = hash_buffer(memoryview(data))
         if found != digest:
             raise BlobDamaged(digest, found, where=self.url)
@@ -81,7 +85,7 @@ class MemoryBlobStore:
 
     def size(self, digest: Digest) -> int | None:
         """The size in bytes; None where no such blob is stored. Does not verify."""
-        stored = self._blobs.get(parse_digest(digest))
+        stored = self._stored(digest)
         return None if stored is None else len(stored[0])
 
     def missing(self, digests: Iterable[Digest]) -> set[Digest]:
@@ -99,7 +103,49 @@ class MemoryBlobStore:
 
     def delete(self, digest: Digest) -> bool:
         """Remove a blob; False where there was none."""
-        return self._blobs.pop(parse_digest(digest), None) is not None
+        with self._moving:
+            stored = self._blobs.pop(parse_digest(digest), None)
+            waiting = self._waiting.pop(digest, None)
+        return (stored or waiting) is not None
+
+    def _stored(self, digest: Digest) -> tuple[bytes, datetime] | None:
+        stored = self._blobs.get(parse_digest(digest))
+        if stored is None and self.restore(digest):
+            stored = self._blobs.get(digest)
+        return stored
+
+    def quarantine(self, digest: Digest) -> bool:
+        """Take a blob out of the listing, to be deleted later; False where there was none."""
+        with self._moving:
+            stored = self._blobs.pop(parse_digest(digest), None)
+            if stored is not None:
+                self._waiting[digest] = stored[0], datetime.now(UTC)
+        return stored is not None
+
+    def restore(self, digest: Digest) -> bool:
+        """Bring a blob back from quarantine; whether it is stored now."""
+        with self._moving:
+            waiting = self._waiting.get(parse_digest(digest))
+            if waiting is not None:
+                self._blobs.setdefault(digest, waiting)
+                del self._waiting[digest]
+            return digest in self._blobs
+
+    def quarantined(self) -> Iterator[StoredBlob]:
+        """All blobs in quarantine, and since when."""
+        for digest, (data, since) in self._waiting.copy().items():
+            yield StoredBlob(digest, len(data), since)
+
+    def purge(self, digests: Iterable[Digest], *, older_than: datetime) -> int:
+        """Delete for good those that are in quarantine since before then; the bytes freed."""
+        freed = 0
+        for digest in digests:
+            with self._moving:
+                waiting = self._waiting.get(parse_digest(digest))
+                if waiting is not None and waiting[1] < older_than:
+                    del self._waiting[digest]
+                    freed += len(waiting[0])
+        return freed
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
 from findspot.core.digests import Digest, Hasher, parse_digest
 from findspot.core.errors import BlobDamaged, BlobMissing
@@ -43,6 +43,9 @@ _COPY_LIMIT: Final = 5 << 30  # S3 copies no larger object by one request
 _ASK_PARALLEL: Final = 16
 _REMEMBERED: Final = 65_536
 _KEY = re.compile(r"blake3/([0-9a-f]{2})/([0-9a-f]{62})")
+_QUARANTINE_KEY = re.compile(r"quarantine/([0-9a-f]{2})/([0-9a-f]{62})")
+
+T = TypeVar("T")
 
 
 class _FileChanged(Exception):
@@ -56,7 +59,8 @@ class ObjectBlobStore:
     hashed as it comes. What is stored already is not sent again; storing bytes whose blob was
     damaged mends it. Extra memory is bounded, except where bytes are asked for as bytes.
 
-    Keys: ``blake3/ab/cdef...`` the blobs; ``tmp/...`` uploads whose digest is not known yet. A
+    Keys: ``blake3/ab/cdef...`` the blobs; ``quarantine/ab/cdef...`` those that nobody needs, before
+    they are deleted; ``tmp/...`` uploads whose digest is not known yet. A
     killed process may leave a temporary object, or an upload in parts that nobody sees: `tidy`
     removes both (on S3; elsewhere, and where there are no keys in the environment, let a lifecycle
     rule of the bucket abort unfinished uploads).
@@ -240,7 +244,7 @@ class ObjectBlobStore:
     def read(self, digest: Digest) -> bytes:
         """The verified bytes, as new memory; large ones in several parts at a time."""
         with self._reading(digest) as hasher:
-            data, found = self._transfers.whole(_key(parse_digest(digest)), hasher)
+            data, found = self._found(digest, lambda: self._transfers.whole(_key(digest), hasher))
         self._compare(digest, hasher, found.mark)
         return data
 
@@ -251,7 +255,7 @@ class ObjectBlobStore:
         it raises.
         """
         with self._reading(digest) as hasher:
-            found, parts = self._transfers.parts(_key(parse_digest(digest)))
+            found, parts = self._found(digest, lambda: self._transfers.parts(_key(digest)))
             for part in parts:
                 hasher.update(part)
                 write(part)
@@ -288,6 +292,15 @@ class ObjectBlobStore:
             raise BlobDamaged(
                 digest, "bytes that changed while they were read", where=self._where(digest)
             ) from None
+
+    def _found(self, digest: Digest, ask: Callable[[], T]) -> T:
+        """What ``ask`` gives; asked again if the blob came back from quarantine."""
+        try:
+            return ask()
+        except Absent:
+            if not self.restore(digest):
+                raise
+            return ask()
 
     def _compare(self, digest: Digest, hasher: Hasher, mark: str) -> None:
         found = hasher.digest()
@@ -329,6 +342,8 @@ class ObjectBlobStore:
     def size(self, digest: Digest) -> int | None:
         """The size in bytes; None where no such blob is stored. Does not verify."""
         found = self._transfers.head(_key(parse_digest(digest)))
+        if found is None and self.restore(digest):
+            found = self._transfers.head(_key(digest))
         if found is None:
             self._check_bucket()
             return None
@@ -363,8 +378,59 @@ class ObjectBlobStore:
         if self.size(digest) is None:
             return False
         self._good.pop(digest, None)
-        self._transfers.delete(_key(digest))
+        self._transfers.delete([_key(digest), _quarantine_key(digest)])
         return True
+
+    def quarantine(self, digest: Digest) -> bool:
+        """Take a blob out of the listing, to be deleted later; False where there was none. Who is
+        downloading it may get `BlobMissing`; who asks again brings it back.
+
+        There must be one who does this at a time, as the collector's lease makes sure.
+        """
+        key = _key(parse_digest(digest))
+        found = self._transfers.head(key)
+        if found is None:
+            return False
+        self._transfers.copy(key, _quarantine_key(digest), found, _COPY_LIMIT)
+        self._good.pop(digest, None)
+        self._transfers.delete(key)
+        return True
+
+    def restore(self, digest: Digest) -> bool:
+        """Bring a blob back from quarantine; whether it is stored now.
+
+        The copy there stays until it is purged: to remove it here could meet a `quarantine` that
+        has made it and is about to remove the other.
+        """
+        key = _key(parse_digest(digest))
+        if self._transfers.head(key) is not None:
+            return True
+        waiting = self._transfers.head(_quarantine_key(digest))
+        if waiting is None:
+            return False
+        try:
+            self._transfers.copy(_quarantine_key(digest), key, waiting, _COPY_LIMIT)
+        except Absent:
+            return self._transfers.head(key) is not None
+        return True
+
+    def quarantined(self) -> Iterator[StoredBlob]:
+        """All blobs in quarantine, and since when; a page in memory at a time."""
+        for key, size, since in self._transfers.listing("quarantine"):
+            if found := _QUARANTINE_KEY.fullmatch(key):
+                yield StoredBlob(Digest(f"blake3:{found[1]}{found[2]}"), size, since)
+
+    def purge(self, digests: Iterable[Digest], *, older_than: datetime) -> int:
+        """Delete for good those that are in quarantine since before then; the bytes freed."""
+        wanted = set(map(parse_digest, digests))
+        old = [
+            blob
+            for blob in (self.quarantined() if wanted else ())
+            if blob.digest in wanted and blob.modified < older_than
+        ]
+        if old:
+            self._transfers.delete([_quarantine_key(blob.digest) for blob in old])
+        return sum(blob.size for blob in old)
 
     def _check_bucket(self) -> None:
         """`StoreUnreachable` where not only the object but the bucket is missing.
@@ -443,3 +509,7 @@ def _checked_parts(fd: int, digest: Digest) -> Iterator[memoryview]:
         yield part
     if hasher.digest() != digest:
         raise _FileChanged
+
+
+def _quarantine_key(digest: Digest) -> str:
+    return f"quarantine/{digest[7:9]}/{digest[9:]}"

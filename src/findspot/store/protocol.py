@@ -114,6 +114,25 @@ class BlobStore(Protocol):
         """Remove a blob; False where there was none."""
         ...
 
+    def quarantine(self, digest: Digest) -> bool:
+        """Take a blob out of the listing, to be deleted later by `purge`; False where there was
+        none. To ask for it (`read`, `open`, `path`, `size`, `missing`, `verify`) brings it back; to
+        store its bytes makes it a blob as any other. It is never in neither place."""
+        ...
+
+    def restore(self, digest: Digest) -> bool:
+        """Bring a blob back from quarantine; whether it is stored now."""
+        ...
+
+    def quarantined(self) -> Iterator[StoredBlob]:
+        """All blobs in quarantine; `modified` is since when. One may be stored besides."""
+        ...
+
+    def purge(self, digests: Iterable[Digest], *, older_than: datetime) -> int:
+        """Delete for good those of ``digests`` that are in quarantine since before then; the number
+        of bytes freed. What is stored besides stays."""
+        ...
+
     def scratch(self) -> AbstractContextManager[Path]:
         """An empty folder for files in the making, on the store's file system where it has one;
         removed at the end. A folder left by a killed process is removed later by `tidy`."""
