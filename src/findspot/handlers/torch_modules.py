@@ -12,6 +12,7 @@ import cloudpickle
 from findspot.core.records import Preview
 from findspot.handlers.errors import BadFiles, BadValue, Untrusted
 from findspot.handlers.handler import Handler, text_preview
+from findspot.handlers.hugging_face import PretrainedHandler
 from findspot.handlers.protocol import LoadFolder, SaveFolder
 from findspot.handlers.selecting import chosen_names
 from findspot.handlers.state_dicts import FILE, describe_tensors
@@ -37,6 +38,12 @@ class ModuleHandler(Handler):
     deterministic = False
     representations = ("dict",)
     selections = ("keys",)
+
+    def accepts(self, value: Any) -> bool:
+        return not PretrainedHandler().accepts(value)
+
+    def why_not(self, value: Any) -> str:
+        return "it saves itself to a folder (save_pretrained)"
 
     def save(self, value: Any, folder: SaveFolder, /, **args: Any) -> None:
         pickler = _Pickler(io.BytesIO(), _names(value))
