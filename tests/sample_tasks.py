@@ -54,6 +54,13 @@ def noisy(x: int) -> int:
 
 
 @task
+def quiet(x: int) -> int:
+    current_job().log_metric("loss", 0.5, step=1)
+    current_job().log_metric("loss", 0.25, step=2)
+    return x
+
+
+@task
 def with_context(x: int, context: JobContext, y: int = 2) -> dict[str, Any]:
     return {"job": context.id, "step": context.step, "params": dict(context.params), "sum": x + y}
 

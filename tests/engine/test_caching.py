@@ -321,3 +321,60 @@ class TestPolicies:
         with pytest.raises(FindspotError, match="'sometimes'"):
             self.run(ws, CachePolicy(), cache="sometimes")
         assert ws.list_jobs() == []
+
+
+class TestWholeJobs:
+    """A job that repeats an earlier one as a whole is settled without a look at its steps."""
+
+    def test_it_is_a_job_like_any_other(self, ws: Workspace, calls: list[str]) -> None:
+        seen: list[tuple[str, bool]] = []
+        first = words.run()
+        second = words.run(experiment="again", on_step=lambda s: seen.append((s.name, s.cached)))
+        third = words.run()
+        assert calls == ["parity", "describe"]
+        assert seen == [("parity", True), ("describe", True)]
+        for job in (second, third):
+            assert job.refresh().status == "finished"
+            assert job.outputs["word"] == first.outputs["word"]
+            assert [step.source_job for step in job.steps.values()] == [first.id] * 2
+            assert job.steps["describe"].inputs == first.steps["describe"].inputs
+            assert job.params == {"x": 1}
+            assert job.environment
+        assert second.experiment == "again"
+        down = first.steps["parity"].outputs["output"].lineage("downstream")
+        assert {first.id, second.id, third.id} >= down.jobs.keys() > set()
+
+    def test_metrics_are_those_of_the_run_that_was_reused(self, ws: Workspace) -> None:
+        @pipeline
+        def talk(x: int = 3) -> Any:
+            return {"said": sample_tasks.quiet(x)}
+
+        first, second = talk.run(), talk.run()
+        assert second.steps["quiet"].cached
+        assert second.metrics == first.metrics == {"loss": 0.25}
+        assert second.steps["quiet"].metrics == {"loss": 0.25}
+
+    def test_a_missing_blob_or_version_is_no_repetition(self, ws: Workspace) -> None:
+        job = sample_tasks.diamond.run(samples=np.arange(2000.0))
+        ws.store.delete(job.outputs["high"].files[0].digest)
+        again = sample_tasks.diamond.run(samples=np.arange(2000.0))
+        assert not again.steps["double_2"].cached
+        ws.delete_version(again.outputs["high"])
+        assert not sample_tasks.diamond.run(samples=np.arange(2000.0)).steps["double_2"].cached
+        assert sample_tasks.diamond.run(samples=np.arange(2000.0)).steps["double_2"].cached
+
+    def test_live_objects_in_the_graph_count(self, ws: Workspace) -> None:
+        def run(array: Any) -> bool:
+            @pipeline
+            def doubled() -> Any:
+                return {"out": sample_tasks.double(array)}
+
+            return doubled.run().steps["double"].cached
+
+        assert not run(np.ones(3))
+        assert run(np.ones(3))
+        assert not run(np.zeros(3))
+
+    def test_a_failed_job_is_not_repeated(self, ws: Workspace) -> None:
+        sample_tasks.broken.run()
+        assert sample_tasks.broken.run().status == "failed"

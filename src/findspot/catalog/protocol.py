@@ -47,6 +47,18 @@ class NewVersion:
     files: tuple[FileEntry, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Repeatable:
+    """A finished job whose outputs are all recorded still.
+
+    Args:
+        blobs: digests of those that must be in the store for the outputs to be whole.
+    """
+
+    job: str
+    blobs: frozenset[Digest]
+
+
 @dataclass(slots=True)
 class Batch:
     """Changes that are recorded together or not at all, in the order of the fields."""
@@ -60,6 +72,8 @@ class Batch:
     inputs: list[JobInput] = field(default_factory=list)
     cache: list[tuple[str, str, str]] = field(default_factory=list)
     """(cache key, job, step): the step's outputs may be reused under the key; the newest wins."""
+    repeats: list[tuple[str, str]] = field(default_factory=list)
+    """(job, earlier job): the job's steps and outputs are those of the earlier one, reused."""
     metrics: list[MetricPoint] = field(default_factory=list)
     log: list[LogLine] = field(default_factory=list)
     updates: list[JobUpdate] = field(default_factory=list)
@@ -337,6 +351,11 @@ class Catalog(Protocol):
 
     def cached(self, key: str) -> CacheEntry | None:
         """The newest finished step that was recorded under a cache key."""
+        ...
+
+    def repeatable(self, key: str) -> Repeatable | None:
+        """The finished job that was recorded under a key of whole jobs (in `Batch.cache` with a
+        step of ""); None where there is none, or where some of what its steps made was deleted."""
         ...
 
     def cached_in(self, job: str) -> dict[str, CacheEntry]:

@@ -23,8 +23,9 @@ from findspot.catalog.linking import (
 )
 from findspot.catalog.moving import move_artifact
 from findspot.catalog.naming import nearest_keys
-from findspot.catalog.protocol import ANY_VERSION, Batch, _Any
+from findspot.catalog.protocol import ANY_VERSION, Batch, Repeatable, _Any
 from findspot.catalog.reading import CatalogReader
+from findspot.catalog.repeating import find_repeatable
 from findspot.catalog.rows import from_json, micros, to_json
 from findspot.catalog.searching import search_jobs, search_versions
 from findspot.catalog.tagging import protect_tag, set_tag, tag_history
@@ -132,6 +133,9 @@ class SqlCatalog(CatalogReader):
             (name, time.time_ns() // 1000),
         )
         return count == 1
+
+    def repeatable(self, key: str) -> Repeatable | None:
+        return find_repeatable(self._database, key)
 
     # ------------------------------------------------------------------ artifacts
 

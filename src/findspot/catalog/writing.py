@@ -15,6 +15,7 @@ from findspot.catalog.database import Row, Session, chunks, insert, marks
 from findspot.catalog.errors import JobMoved, NameTaken
 from findspot.catalog.linking import SOURCE, source_row
 from findspot.catalog.protocol import Batch, NewVersion
+from findspot.catalog.repeating import copy_job
 from findspot.catalog.rows import (
     JOB_COLUMNS,
     NUMBER,
@@ -124,6 +125,9 @@ class BatchWriter:
         self._write_blobs()
         if batch.steps:
             self._write_steps()
+        for job, earlier in batch.repeats:
+            names = copy_job(session, job, earlier, self._now)
+            self._events.extend((job, name, "finished") for name in names)
         if batch.outputs:
             last = {(o.job, o.name): (o.job, o.name, o.version) for o in batch.outputs}
             session.many(_OUTPUT, sorted(last.values()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -119,8 +120,24 @@ class Job:
 
     @cached_property
     def metric_points(self) -> list[MetricPoint]:
-        """Every metric that was logged, in the order of logging."""
-        return self.space.catalog.metrics(self.id)
+        """Every metric that was logged, in the order of logging; before them those of reused steps,
+        as they were logged when the steps ran."""
+        return [*self._reused_metrics(), *self.space.catalog.metrics(self.id)]
+
+    def _reused_metrics(self) -> Iterator[MetricPoint]:
+        reused: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        for step in self.steps.values():
+            if step.source_job is not None and step.record.key is not None:
+                reused[step.source_job][step.record.key] = step.name
+        for source, names in reused.items():
+            points = self.space.catalog.metrics(source)
+            if not points:
+                continue
+            keys = {step.name: step.key for step in self.space.catalog.steps(source)}
+            for point in points:
+                name = names.get(keys.get(point.step or "") or "")
+                if name is not None:
+                    yield replace(point, job=self.id, step=name)
 
     @property
     def metrics(self) -> dict[str, float]:

@@ -33,18 +33,24 @@ def key_parts(
     parts: dict[str, Any] = {
         "format": KEY_FORMAT,
         "task": spec.name,
-        "code": code if policy is None or policy.code else None,
-        "arguments": {name: _encoded(value) for name, value in named.items()},
+        **({"code": code} if policy is None else policy_parts(policy, code)),
+        "arguments": {name: encoded(value) for name, value in named.items()},
         "outputs": [output.name for output in spec.outputs],
     }
     if seed is not None:
         parts["seed"] = seed
-    if policy is not None and policy.salt:
-        parts["salt"] = policy.salt
-    if policy is not None and policy.packages:
-        parts["packages"] = {name: _installed(name) for name in policy.packages}
     if handlers:
         parts["handlers"] = dict(handlers)
+    return parts
+
+
+def policy_parts(policy: CachePolicy, code: Digest) -> dict[str, Any]:
+    """What a task itself contributes to a key: its code, and what its policy adds."""
+    parts: dict[str, Any] = {"code": code if policy.code else None}
+    if policy.salt:
+        parts["salt"] = policy.salt
+    if policy.packages:
+        parts["packages"] = {name: _installed(name) for name in policy.packages}
     return parts
 
 
@@ -81,8 +87,9 @@ def positional_slots(spec: TaskSpec) -> list[InputSpec]:
     return [i for i in spec.inputs if not (i.keyword_only or i.injected or i.variadic == "kwargs")]
 
 
-def _encoded(value: Any) -> Any:
-    """A value as unambiguous JSON: artifacts, tuples and mappings carry a mark."""
+def encoded(value: Any) -> Any:
+    """A value, plain or with `Saved` in it, as unambiguous JSON: artifacts, tuples and mappings
+    carry a mark."""
     kind = type(value)
     if kind is Saved:
         record = value.record
@@ -93,9 +100,9 @@ def _encoded(value: Any) -> Any:
             mark.append(value.part)
         return mark
     if kind is list:
-        return ["list", [_encoded(item) for item in value]]
+        return ["list", [encoded(item) for item in value]]
     if kind is tuple:
-        return ["tuple", [_encoded(item) for item in value]]
+        return ["tuple", [encoded(item) for item in value]]
     if kind is dict:
-        return ["mapping", [[_encoded(k), _encoded(v)] for k, v in value.items()]]
+        return ["mapping", [[encoded(k), encoded(v)] for k, v in value.items()]]
     return value

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from findspot.catalog.protocol import Batch
+from findspot.core.digests import Digest
 from findspot.core.errors import Conflict, FindspotError
 from findspot.core.ids import new_uid
 from findspot.core.names import check_name
@@ -34,6 +35,7 @@ from findspot.engine.jobs import Job
 from findspot.engine.plans import Plan
 from findspot.engine.process import this_process
 from findspot.engine.recorder import Recorder
+from findspot.engine.repeating import job_key, repeated_job
 from findspot.engine.runner import CacheMode, Runner, RunOptions
 
 if TYPE_CHECKING:
@@ -142,6 +144,12 @@ def launch(
         created=time,
         started=time,
     )
+    key: Digest | None = None
+    if options.cache_mode == "on":
+        key = job_key(plan, chosen, entrypoint=entrypoint, project=project, seed=options.seed)
+        earlier = None if key is None else repeated_job(space, key)
+        if earlier is not None:
+            return _repeat(space, plan, record, chosen, options, earlier, environment)
     begin = Batch(jobs=[record], versions=chosen.new)
     return _run(
         space,
@@ -154,7 +162,36 @@ def launch(
         workers=workers,
         begin=begin,
         environment=environment,
+        key=key,
     )
+
+
+def _repeat(
+    space: ArtifactSpace,
+    plan: Plan,
+    record: JobRecord,
+    chosen: Chosen,
+    options: JobOptions,
+    earlier: str,
+    environment: Gathering,
+) -> Job:
+    """Record a job whose steps are all those of an earlier one."""
+    digest, document = environment.result()
+    record = replace(record, status="finished", ended=now(), environment=digest)
+    space.catalog.write(
+        Batch(
+            documents={digest: document},
+            jobs=[record],
+            versions=chosen.new,
+            repeats=[(record.id, earlier)],
+        )
+    )
+    job = Job(space, record, plan)
+    if options.on_step is not None:
+        for step in space.catalog.steps(record.id):
+            options.on_step(step)
+    _call_hook(job, options.on_success)
+    return job
 
 
 def resume(
@@ -218,8 +255,10 @@ def _run(
     workers: int,
     begin: Batch,
     environment: Gathering,
+    key: Digest | None = None,
 ) -> Job:
-    """One attempt to run a job to its end, in this process. ``begin`` records that it runs."""
+    """One attempt to run a job to its end, in this process. ``begin`` records that it runs; under
+    ``key`` a later job may repeat it."""
     watch = CancelWatch(space.catalog, record.id)
     recorder = Recorder(space.catalog, watch.look)
     capture = Capture(recorder.line, job=record.id)
@@ -279,6 +318,8 @@ def _run(
             environment=digest,
         )
         recorder.document(digest, document)
+        if key is not None and status == "finished":
+            recorder.repeatable(key, record.id)
         recorder.update(update)
     ended = replace(record, status=status, ended=update.ended, failure=failure, environment=digest)
     job = Job(space, ended, plan)

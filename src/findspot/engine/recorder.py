@@ -86,6 +86,10 @@ class Recorder:
     def update(self, update: JobUpdate) -> None:
         self._add(lambda batch: batch.updates.append(update))
 
+    def repeatable(self, key: Digest, job: str) -> None:
+        """The job may be repeated as a whole under the key."""
+        self._add(lambda batch: batch.cache.append((key, job, "")))
+
     def document(self, digest: Digest, data: bytes) -> None:
         self._add(lambda batch: batch.documents.update({digest: data}))
 
