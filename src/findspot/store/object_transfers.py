@@ -9,9 +9,10 @@ import random
 import time
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from findspot.store.errors import StoreUnreachable
@@ -27,7 +28,11 @@ if TYPE_CHECKING:
 PART: Final = 8 << 20
 """Bytes of a part; an object of at most so many travels whole, by one request."""
 PARALLEL: Final = 4
-"""How many parts of one object travel at a time; memory for at most two more is needed."""
+"""How many parts of one object travel at a time; memory for at most one more is needed."""
+RANGE: Final = 16 << 20
+"""Bytes of a large object that are asked for by one request."""
+LONG_RANGE, LONG_FROM = 32 << 20, 128 << 20
+"""The same for one of at least `LONG_FROM` bytes, as some servers take long over each request."""
 MOST_PARTS: Final = 9_000
 """S3 takes 10,000 parts for an object."""
 _LEAST: Final = 1 << 20  # what arrived in whole pieces of this size is not fetched again
@@ -170,11 +175,12 @@ class Transfers:
         The iterator raises `Changed` when an object of another size comes under the key meanwhile;
         that the bytes are those of one object the caller finds out by their digest.
         """
-        result, view = self._first(key)
-        found = _found(result.meta)
-        return found, self._rest(key, found, view)
+        found, pieces = self._first(key)
+        if sum(map(len, pieces)) >= found.size:
+            return found, _emptied(pieces)
+        return found, self._rest(key, found, pieces)
 
-    def _first(self, key: str) -> tuple[GetResult, memoryview]:
+    def _first(self, key: str) -> tuple[Found, list[bytes]]:
         import obstore
 
         try:
@@ -184,39 +190,28 @@ class Transfers:
             with object_failures(self._place, "read"):
                 result = obstore.get(self.client, key)
         found = _found(result.meta)
-        return result, self._body(key, result, found, 0, min(PART, found.size))
+        return found, self._body(key, result, found, 0, min(PART, found.size))
 
-    def _rest(self, key: str, found: Found, first: memoryview) -> Iterator[memoryview]:
-        ahead = range(first.nbytes, found.size, PART)
-        if not ahead:
-            yield first
-            return
+    def _rest(self, key: str, found: Found, first: list[bytes]) -> Iterator[memoryview]:
+        begun = sum(map(len, first))
+        step = LONG_RANGE if found.size >= LONG_FROM else RANGE
+        ahead = range(begun, found.size, step)
 
-        def fetch(start: int) -> memoryview:
-            return self._range(key, found, start, min(start + PART, found.size))
+        def fetch(start: int) -> list[bytes]:
+            end = min(start + step, found.size)
+            return self._body(key, self._get(key, found, start, end), found, start, end)
 
-        pool = ThreadPoolExecutor(min(PARALLEL, len(ahead)), thread_name_prefix="findspot-get")
+        pool = ThreadPoolExecutor(PARALLEL, thread_name_prefix="findspot-get")
         try:
-            waiting: deque[Future[memoryview]] = deque()
             starts = iter(ahead)
-            for start in starts:
-                waiting.append(pool.submit(fetch, start))
-                if len(waiting) == PARALLEL:
-                    break
-            yield first
-            del first
+            waiting = deque(pool.submit(fetch, start) for start in islice(starts, PARALLEL))
+            yield from _emptied(first)
             while waiting:
-                view = waiting.popleft().result()
-                for start in starts:
-                    waiting.append(pool.submit(fetch, start))
-                    break
-                yield view
+                pieces = waiting.popleft().result()
+                waiting.extend(pool.submit(fetch, start) for start in islice(starts, 1))
+                yield from _emptied(pieces)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-
-    def _range(self, key: str, found: Found, start: int, end: int) -> memoryview:
-        result = self._get(key, found, start, end)
-        return self._body(key, result, found, start, end)
 
     def _get(self, key: str, found: Found, start: int, end: int) -> GetResult:
         import obstore
@@ -232,9 +227,9 @@ class Transfers:
             raise Changed
         return result
 
-    def _body(self, key: str, result: GetResult, found: Found, start: int, end: int) -> memoryview:
-        """The bytes from ``start`` to ``end``, of which ``result`` is the beginning."""
-        parts: list[bytes] = []
+    def _body(self, key: str, result: GetResult, found: Found, start: int, end: int) -> list[bytes]:
+        """The bytes from ``start`` to ``end``, of which ``result`` is the beginning, in pieces."""
+        pieces: list[bytes] = []
         at = start
         failure: Exception | None = None
         for attempt in range(self._retries + 1):
@@ -244,15 +239,20 @@ class Transfers:
             try:
                 with object_failures(self._place, "read"):
                     for data in result.stream(_LEAST):
-                        parts.append(data)
+                        pieces.append(data)
                         at += len(data)
             except StoreUnreachable as broken:
                 failure = broken
             if at >= end:
-                break
-        else:
-            raise failure or Changed
-        return memoryview(parts[0] if len(parts) == 1 else b"".join(parts))[: end - start]
+                return pieces
+        raise failure or Changed
+
+
+def _emptied(pieces: list[bytes]) -> Iterator[memoryview]:
+    """Each piece, which is forgotten when the next one is asked for."""
+    pieces.reverse()
+    while pieces:
+        yield memoryview(pieces.pop())
 
 
 def _found(meta: ObjectMeta) -> Found:
