@@ -16,7 +16,7 @@ import pytest
 
 from findspot.core.digests import Digest, hash_bytes
 from findspot.core.errors import BlobDamaged, BlobMissing, ReadOnly, StorageFull
-from findspot.store import buffers, object_store, open_store
+from findspot.store import buffers, object_store, object_transfers, open_store
 from findspot.store.errors import CannotSign, StoreUnreachable, StoreUnreadable, WriteRefused
 from findspot.store.object_clients import Place
 from findspot.store.object_store import ObjectBlobStore
@@ -153,7 +153,12 @@ def test_a_server_without_conditional_puts_is_asked_first(
 # ----------------------------------------------------------------- broken connections
 
 
-def test_a_broken_download_goes_on_where_it_broke(s3_through_proxy: tuple[str, Proxy]) -> None:
+@pytest.mark.parametrize("fast", [0, 1 << 60], ids=["one-connection", "several"])
+def test_a_broken_download_goes_on_where_it_broke(
+    s3_through_proxy: tuple[str, Proxy], monkeypatch: pytest.MonkeyPatch, fast: int
+) -> None:
+    monkeypatch.setattr(object_transfers, "FAST", fast)
+    monkeypatch.setattr(object_transfers, "RANGE", 3 * MIB)
     url, proxy = s3_through_proxy
     store = ObjectBlobStore(url)
     digest = store.put(BIG).digest
@@ -162,13 +167,16 @@ def test_a_broken_download_goes_on_where_it_broke(s3_through_proxy: tuple[str, P
     def fault(asked: Asked) -> Cut | None:
         if asked.method == "GET" and len(broken) < 3:
             broken.append(asked.path)
-            return Cut(5 * MIB)
+            return Cut(5 * MIB // 2)
         return None
 
     proxy.fault = fault
     proxy.sent = 0
+    proxy.asked.clear()
     assert store.read(digest) == BIG
     assert len(broken) == 3
+    gets = [asked.method for asked in proxy.asked].count("GET")
+    assert gets == 4 if not fast else gets >= 6
     assert proxy.sent < len(BIG) + 3 * 2 * MIB, "what had arrived was not fetched again"
 
 
@@ -358,8 +366,10 @@ def test_an_object_changed_behind_our_back_is_never_returned(s3_bucket: str, siz
 
 
 def test_an_object_that_shrinks_while_it_is_read_is_damaged(
-    s3_through_proxy: tuple[str, Proxy],
+    s3_through_proxy: tuple[str, Proxy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(object_transfers, "FAST", 1 << 60)
+    monkeypatch.setattr(object_transfers, "RANGE", 3 * MIB)
     url, proxy = s3_through_proxy
     store = ObjectBlobStore(url)
     digest = store.put(BIG).digest

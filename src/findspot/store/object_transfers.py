@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,9 +30,10 @@ PART: Final = 8 << 20
 PARALLEL: Final = 4
 """How many parts of one object travel at a time; memory for at most one more is needed."""
 RANGE: Final = 16 << 20
-"""Bytes of a large object that are asked for by one request."""
-LONG_RANGE, LONG_FROM = 32 << 20, 128 << 20
-"""The same for one of at least `LONG_FROM` bytes, as some servers take long over each request."""
+"""Bytes that are asked for by each request where an object comes by several."""
+FAST: Final = 200 << 20
+"""Bytes a second by one connection that are as good as what several would bring: some servers need
+longer for every range than for the whole object."""
 MOST_PARTS: Final = 9_000
 """S3 takes 10,000 parts for an object."""
 _LEAST: Final = 1 << 20  # what arrived in whole pieces of this size is not fetched again
@@ -171,45 +172,51 @@ class Transfers:
     def parts(self, key: str) -> tuple[Found, Iterator[memoryview]]:
         """What is under the key, and its bytes in order; `Absent` where nothing is.
 
-        Several parts are fetched at a time; a part that breaks off is fetched from where it broke.
-        The iterator raises `Changed` when an object of another size comes under the key meanwhile;
-        that the bytes are those of one object the caller finds out by their digest.
+        The bytes come by one connection as long as that is fast (`FAST`), else by several; what
+        breaks off goes on where it broke. The iterator raises `Changed` when an object of another
+        size comes under the key meanwhile; that the bytes are those of one object the caller finds
+        out by their digest.
         """
-        found, pieces = self._first(key)
-        if sum(map(len, pieces)) >= found.size:
-            return found, _emptied(pieces)
-        return found, self._rest(key, found, pieces)
-
-    def _first(self, key: str) -> tuple[Found, list[bytes]]:
         import obstore
 
-        try:
-            with object_failures(self._place, "read"):
-                result = obstore.get(self.client, key, options={"range": (0, PART)})
-        except RangeRefused:  # the object is empty
-            with object_failures(self._place, "read"):
-                result = obstore.get(self.client, key)
+        with object_failures(self._place, "read"):
+            result = obstore.get(self.client, key)
         found = _found(result.meta)
-        return found, self._body(key, result, found, 0, min(PART, found.size))
+        return found, self._pieces(key, found, result)
 
-    def _rest(self, key: str, found: Found, first: list[bytes]) -> Iterator[memoryview]:
-        begun = sum(map(len, first))
-        step = LONG_RANGE if found.size >= LONG_FROM else RANGE
-        ahead = range(begun, found.size, step)
+    def _pieces(self, key: str, found: Found, result: GetResult) -> Iterator[memoryview]:
+        stream = self._stream(key, found, 0, found.size, result)
+        at, waited = 0, 0.0
+        while True:
+            asked = time.perf_counter()
+            data = next(stream, None)
+            waited += time.perf_counter() - asked  # whoever takes the bytes may be slow himself
+            if data is None:
+                return
+            at += len(data)
+            yield memoryview(data)
+            if PART <= at < found.size - RANGE and at < FAST * waited:
+                stream.close()
+                yield from self._ranges(key, found, at)
+                return
+
+    def _ranges(self, key: str, found: Found, begin: int) -> Iterator[memoryview]:
+        """The bytes from ``begin`` on, `PARALLEL` ranges at a time."""
 
         def fetch(start: int) -> list[bytes]:
-            end = min(start + step, found.size)
-            return self._body(key, self._get(key, found, start, end), found, start, end)
+            end = min(start + RANGE, found.size)
+            return list(self._stream(key, found, start, end, self._get(key, found, start, end)))
 
         pool = ThreadPoolExecutor(PARALLEL, thread_name_prefix="findspot-get")
         try:
-            starts = iter(ahead)
+            starts = iter(range(begin, found.size, RANGE))
             waiting = deque(pool.submit(fetch, start) for start in islice(starts, PARALLEL))
-            yield from _emptied(first)
             while waiting:
                 pieces = waiting.popleft().result()
                 waiting.extend(pool.submit(fetch, start) for start in islice(starts, 1))
-                yield from _emptied(pieces)
+                pieces.reverse()
+                while pieces:
+                    yield memoryview(pieces.pop())
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -227,32 +234,32 @@ class Transfers:
             raise Changed
         return result
 
-    def _body(self, key: str, result: GetResult, found: Found, start: int, end: int) -> list[bytes]:
-        """The bytes from ``start`` to ``end``, of which ``result`` is the beginning, in pieces."""
-        pieces: list[bytes] = []
-        at = start
-        failure: Exception | None = None
-        for attempt in range(self._retries + 1):
-            if attempt:
-                time.sleep(_PAUSE * 2**attempt * random.uniform(0.5, 1.0))
-                result = self._get(key, found, at, end)
+    def _stream(
+        self, key: str, found: Found, start: int, end: int, result: GetResult
+    ) -> Generator[bytes, None, None]:
+        """The bytes from ``start`` to ``end``, of which ``result`` is the beginning."""
+        at, failed = start, 0
+        while True:
+            before = at
+            failure: Exception = Changed()
+            pieces = result.stream(_LEAST)
             try:
-                with object_failures(self._place, "read"):
-                    for data in result.stream(_LEAST):
-                        pieces.append(data)
-                        at += len(data)
+                while True:
+                    with object_failures(self._place, "read"):
+                        data = next(pieces, None)
+                    if data is None:
+                        break
+                    at += len(data)
+                    yield data
             except StoreUnreachable as broken:
                 failure = broken
             if at >= end:
-                return pieces
-        raise failure or Changed
-
-
-def _emptied(pieces: list[bytes]) -> Iterator[memoryview]:
-    """Each piece, which is forgotten when the next one is asked for."""
-    pieces.reverse()
-    while pieces:
-        yield memoryview(pieces.pop())
+                return
+            failed = failed + 1 if at == before else 1
+            if failed > self._retries:
+                raise failure
+            time.sleep(_PAUSE * 2**failed * random.uniform(0.5, 1.0))
+            result = self._get(key, found, at, end)
 
 
 def _found(meta: ObjectMeta) -> Found:
