@@ -10,12 +10,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from matplotlib.figure import Figure
+from PIL import Image
 
 from findspot.handlers import (
+    BadFiles,
     BadSelection,
     CannotConvert,
     Handler,
@@ -200,6 +204,18 @@ def test_large_polars_files_are_scanned(load: Callable[..., Any]) -> None:
     assert lazy.sum().collect().item() == 200_000 * 199_999 // 2
 
 
+@pytest.mark.parametrize("saved", ["pandas", "arrow"])
+def test_large_parquet_files_of_others_are_scanned_by_polars(
+    saved: str, load: Callable[..., Any]
+) -> None:
+    frame = pd.DataFrame({"n": np.arange(200_000), "x": np.linspace(0, 1, 200_000)})
+    value = frame if saved == "pandas" else pa.Table.from_pandas(frame, preserve_index=False)
+    lazy = load(value, pl.LazyFrame, rows=slice(10, 20))
+    assert "PARQUET SCAN" in lazy.explain().upper()
+    assert lazy.collect()["n"].to_list() == list(range(10, 20))
+    assert lazy.collect_schema().names() == ["n", "x"]
+
+
 def test_columns_are_loaded_as_arrays_of_any_library(load: Callable[..., Any]) -> None:
     for value in (
         pd.Series([1.5, 2.5, 3.5], name="v"),
@@ -300,6 +316,46 @@ def test_one_file_of_a_folder_is_loaded_alone(tmp_path: Path, load: Callable[...
         load(source, file="../source/b.bin")
     with pytest.raises(CannotConvert, match="say which file"):
         load(source, bytes)
+
+
+def test_entries_of_a_dict_are_read_alone(tmp_path: Path) -> None:
+    value = {"a": np.arange(3), "b": (1, 2), "c": np.arange(5)}
+    handler = default_registry().for_value(value)
+    handler.save(value, PlainSaveFolder(tmp_path))
+    (tmp_path / "parts" / "1" / "array.npy").write_bytes(b"damaged")
+    folder = PlainLoadFolder(tmp_path)
+    part = load_value(handler, folder, what={"keys": ["b", "a"]})
+    assert list(part) == ["b", "a"]
+    assert part["a"].tolist() == [0, 1, 2]
+    with pytest.raises(BadFiles, match="no npy file"):
+        load_value(handler, folder, what={"keys": ["c"]})
+    with pytest.raises(BadSelection, match="'d' is not there"):
+        load_value(handler, folder, what={"keys": ["d"]})
+
+
+def test_entries_of_json(load: Callable[..., Any]) -> None:
+    assert load({"a": 1, "b": [2]}, keys=["b"]) == {"b": [2]}
+    assert load({"a": [1, 2], "b": 3}, pd.DataFrame, keys=["a"])["a"].tolist() == [1, 2]
+    with pytest.raises(BadSelection, match="not a dict"):
+        load([1], keys=["a"])
+
+
+def test_a_structure_without_text_keys_is_loaded_whole(load: Callable[..., Any]) -> None:
+    for value in ((1, 2), {1: np.eye(2)}, {"$": {1}}):
+        with pytest.raises(BadSelection, match="no dict with text keys"):
+            load(value, keys=["a"])
+
+
+def test_figures_and_images_as_pictures_and_numbers(load: Callable[..., Any]) -> None:
+    figure = Figure(figsize=(2, 1))
+    figure.add_subplot().plot([1, 2])
+    assert load(figure, bytes).startswith(b"\x89PNG")
+    assert load(figure, str).startswith("<?xml")
+    assert load(figure, Image.Image).size == (200, 100)
+    image = Image.new("RGB", (3, 2), (1, 2, 3))
+    assert load(image, np.ndarray).shape == (2, 3, 3)
+    drawn = plotly.graph_objects.Figure(data=[plotly.graph_objects.Bar(y=[1, 2])])
+    assert load(drawn, dict)["data"][0]["type"] == "bar"
 
 
 # --------------------------------------------------------------------------- any version

@@ -16,6 +16,7 @@ from findspot.handlers.table_views import (
     TABLES,
     array_as,
     read_table_part,
+    scan_parquet,
     table_as,
 )
 from findspot.handlers.tables import (
@@ -61,7 +62,10 @@ class TableHandler(Handler):
     def load_as(
         self, folder: LoadFolder, as_type: str, what: Mapping[str, Any], /, **args: Any
     ) -> Any:
-        table = read_table_part(folder, _file(folder, _TABLES), what)
+        name = _file(folder, _TABLES)
+        if as_type == "polars.LazyFrame" and name.endswith(".parquet"):
+            return scan_parquet(folder, name, what)
+        table = read_table_part(folder, name, what)
         return table_as(table, as_type, self.name)
 
     def load_part(self, folder: LoadFolder, what: Mapping[str, Any], /, **args: Any) -> Any:

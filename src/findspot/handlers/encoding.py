@@ -17,10 +17,11 @@ from zoneinfo import ZoneInfoNotFoundError
 
 from findspot.handlers.atoms import DECODE, ENCODE, Node, encode_int, knows_zone
 from findspot.handlers.classes import class_path, find_class
-from findspot.handlers.errors import BadFiles, BadValue, NoHandler, Untrusted
+from findspot.handlers.errors import BadFiles, BadSelection, BadValue, NoHandler, Untrusted
 from findspot.handlers.folders import PartLoadFolder, PartSaveFolder, parts_of
 from findspot.handlers.objects import FAMILIES, Family
 from findspot.handlers.protocol import ArtifactHandler, LoadFolder, SaveFolder
+from findspot.handlers.selecting import chosen_names
 from findspot.handlers.values import INT_BITS, NESTING, decode_json, encode_json
 
 DOCUMENT = "structure.json"
@@ -190,14 +191,23 @@ class Decoder:
         self._files = parts_of(folder.files, _PARTS)
         self._parts: dict[str, Any] = {}
 
-    def load(self) -> Any:
+    def load(self, keys: Any = None) -> Any:
+        """The value; with ``keys`` only these entries of a dict with text keys, in a dict: the
+        parts of others are not read."""
         document = decode_json(self._folder.read(DOCUMENT), where=DOCUMENT)
         if not isinstance(document, dict) or document.get("findspot") != FORMAT:
             raise BadFiles(
                 "it is no structure that this Findspot reads", where=DOCUMENT, how="Upgrade it."
             )
         try:
-            return self._value(document["value"])
+            node = document["value"]
+            if keys is not None:
+                if not isinstance(node, dict) or "$" in node:
+                    raise BadSelection(
+                        "It is no dict with text keys.", how="Load it whole, and choose from it."
+                    )
+                node = {key: node[key] for key in chosen_names(keys, list(node), what="keys")}
+            return self._value(node)
         except ZoneInfoNotFoundError as error:
             raise BadFiles(
                 f"it holds a time zone that is not known here: {error.args[0]}",

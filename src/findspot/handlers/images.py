@@ -33,6 +33,7 @@ class ImageHandler(Handler):
     name = "pillow.image"
     types = ("PIL.Image.Image",)
     kind = "plot"
+    representations = ("numpy.ndarray",)
 
     def save(self, value: Any, folder: SaveFolder, /, **args: Any) -> None:
         if getattr(value, "n_frames", 1) > 1:
@@ -81,6 +82,14 @@ class ImageHandler(Handler):
             mode, data = about["palette"]
             image.putpalette(bytes.fromhex(data), mode)
         return image
+
+    def load_as(
+        self, folder: LoadFolder, as_type: str, what: Mapping[str, Any], /, **args: Any
+    ) -> Any:
+        """Height x width (x channels) of uint8, or what the image's mode has."""
+        import numpy as np
+
+        return np.array(self.load(folder))
 
     def describe(self, value: Any) -> Mapping[str, Any]:
         described = {"width": value.width, "height": value.height, "mode": value.mode}

@@ -12,7 +12,13 @@ import matplotlib
 from findspot.core.records import Preview
 from findspot.handlers.handler import Handler
 from findspot.handlers.protocol import LoadFolder, SaveFolder
-from findspot.handlers.saved_figures import SavedFigure, read_figure, write_figure
+from findspot.handlers.saved_figures import (
+    PICTURES,
+    SavedFigure,
+    figure_as,
+    read_figure,
+    write_figure,
+)
 from findspot.handlers.thumbnails import thumbnail
 
 SVG_POINTS = 50_000
@@ -31,6 +37,7 @@ class FigureHandler(Handler):
     name = "matplotlib.figure"
     types = ("matplotlib.figure.Figure",)
     kind = "plot"
+    representations = PICTURES
 
     def __init__(self) -> None:
         # A picture that was just saved is also the preview's.
@@ -44,6 +51,11 @@ class FigureHandler(Handler):
 
     def load(self, folder: LoadFolder, /, **args: Any) -> SavedFigure:
         return read_figure(folder)
+
+    def load_as(
+        self, folder: LoadFolder, as_type: str, what: Mapping[str, Any], /, **args: Any
+    ) -> Any:
+        return figure_as(folder, as_type, self.name)
 
     def describe(self, value: Any) -> Mapping[str, Any]:
         width, height = value.get_size_inches()

@@ -53,6 +53,15 @@ def read_frame_part(
     return frame
 
 
+def has_no_index(folder: LoadFolder, name: str, beside: Mapping[str, Any]) -> bool:
+    """Whether the Parquet file holds all of a frame's columns and no others: its index only counts
+    the rows."""
+    fields = _about(folder, name)["index_columns"]
+    return beside.keys() <= LIGHT and all(
+        isinstance(field, dict) and field["name"] is None for field in fields
+    )
+
+
 def select(frame: Any, what: Mapping[str, Any]) -> Any:
     """Columns and rows of a frame in memory."""
     if "columns" in what:

@@ -16,13 +16,14 @@ from findspot.handlers.handler import Handler
 from findspot.handlers.pandas_columns import plan_of, put_aside, put_back, restore
 from findspot.handlers.pandas_parts import (
     LIGHT,
+    has_no_index,
     read_frame_part,
     select,
     with_index_as_columns,
 )
 from findspot.handlers.protocol import LoadFolder, SaveFolder
 from findspot.handlers.registry import default_registry
-from findspot.handlers.table_views import ARRAYS, TABLES, array_as, table_as
+from findspot.handlers.table_views import ARRAYS, TABLES, array_as, scan_parquet, table_as
 from findspot.handlers.tables import (
     SHOWN_COLUMNS,
     SHOWN_ROWS,
@@ -71,6 +72,8 @@ class DataFrameHandler(Handler):
     ) -> Any:
         """Other libraries' tables have no index: one that says more than the number of a row
         comes as their first columns."""
+        if as_type == "polars.LazyFrame" and has_no_index(folder, _FILE, self._beside(folder)):
+            return scan_parquet(folder, _FILE, what)
         frame = with_index_as_columns(self.load_part(folder, what))
         if as_type == "numpy.ndarray":
             return frame.to_numpy()

@@ -23,6 +23,7 @@ class FigureHandler(Handler):
     name = "plotly.figure"
     types = ("plotly.graph_objects.Figure",)
     kind = "plot"
+    representations = ("dict", "str")
 
     def save(self, value: Any, folder: SaveFolder, /, **args: Any) -> None:
         folder.write(_FILE, value.to_json(engine="json").encode())
@@ -36,6 +37,14 @@ class FigureHandler(Handler):
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise BadFiles(f"it is no Plotly figure: {reason}", where=_FILE) from error
+
+    def load_as(
+        self, folder: LoadFolder, as_type: str, what: Mapping[str, Any], /, **args: Any
+    ) -> Any:
+        """The figure's JSON, as a dict or as text."""
+        if as_type == "str":
+            return folder.read(_FILE).decode()
+        return decode_json(folder.read(_FILE), where=_FILE)
 
     def describe(self, value: Any) -> Mapping[str, Any]:
         described: dict[str, Any] = {"traces": dict(Counter(trace.type for trace in value.data))}

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from findspot.core.records import Preview
-from findspot.handlers.errors import BadValue
+from findspot.handlers.errors import BadValue, CannotConvert
 from findspot.handlers.handler import Handler
 from findspot.handlers.protocol import LoadFolder, SaveFolder
 from findspot.handlers.thumbnails import png_size, thumbnail
 
 PNG, SVG = "figure.png", "figure.svg"
+PICTURES = ("bytes", "str", "PIL.Image.Image")
+"""What a figure can be loaded as: the PNG, the SVG, the PNG opened by Pillow."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +66,18 @@ class SavedFigureHandler(Handler):
     name = "figure.saved"
     types = (SavedFigure,)
     kind = "plot"
+    representations = PICTURES
 
     def save(self, value: Any, folder: SaveFolder, /, **args: Any) -> None:
         write_figure(value, folder)
 
     def load(self, folder: LoadFolder, /, **args: Any) -> SavedFigure:
         return read_figure(folder)
+
+    def load_as(
+        self, folder: LoadFolder, as_type: str, what: Mapping[str, Any], /, **args: Any
+    ) -> Any:
+        return figure_as(folder, as_type, self.name)
 
     def describe(self, value: Any) -> Mapping[str, Any]:
         width, height = png_size(value.png)
@@ -87,3 +96,20 @@ def write_figure(figure: SavedFigure, folder: SaveFolder) -> None:
 def read_figure(folder: LoadFolder) -> SavedFigure:
     names = {entry.path for entry in folder.files}
     return SavedFigure(folder.read(PNG), folder.read(SVG) if SVG in names else None)
+
+
+def figure_as(folder: LoadFolder, as_type: str, handler: str) -> Any:
+    """The pictures of a figure as one of `PICTURES`."""
+    figure = read_figure(folder)
+    if as_type == "bytes":
+        return figure.png
+    if as_type == "str":
+        if figure.svg is None:
+            reason = "the figure had too many points for an SVG"
+            raise CannotConvert(handler, as_type, PICTURES, reason=reason)
+        return figure.svg.decode()
+    from PIL import Image
+
+    with Image.open(io.BytesIO(figure.png)) as image:
+        image.load()
+        return image.copy()

@@ -33,6 +33,7 @@ class StructureHandler(Handler):
     name = "structure"
     types: ClassVar[Sequence[type | str]] = (tuple, set, frozenset)
     deterministic = True
+    selections: ClassVar[Sequence[str]] = ("keys",)
 
     def accepts(self, value: Any) -> bool:
         return is_structure(value)
@@ -47,6 +48,10 @@ class StructureHandler(Handler):
 
     def load(self, folder: LoadFolder, /, **args: Any) -> Any:
         return Decoder(folder, self._registry().by_name).load()
+
+    def load_part(self, folder: LoadFolder, what: Mapping[str, Any], /, **args: Any) -> Any:
+        """Some entries of a dict; the arrays and tables of the others are not read."""
+        return Decoder(folder, self._registry().by_name).load(what["keys"])
 
     def describe(self, value: Any) -> Mapping[str, Any]:
         if isinstance(value, Mapping):
@@ -69,6 +74,7 @@ class FieldsHandler(StructureHandler):
     """The base of handlers of objects that are a class and named fields."""
 
     types: ClassVar[Sequence[type | str]] = ()
+    selections: ClassVar[Sequence[str]] = ()
 
     def accepts(self, value: Any) -> bool:
         return belongs(value, self.name)

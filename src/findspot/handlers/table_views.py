@@ -79,6 +79,19 @@ def read_table_part(folder: LoadFolder, name: str, what: Mapping[str, Any]) -> A
     return table_part(read_arrow(folder, name), what)
 
 
+def scan_parquet(folder: LoadFolder, name: str, what: Mapping[str, Any]) -> Any:
+    """A lazy frame of Polars over a Parquet file, of which it reads what it is asked for."""
+    import polars as pl
+
+    from findspot.handlers.polars_tables import narrowed
+
+    source = source_of(folder, name)
+    if isinstance(source, pa.BufferReader):
+        frame: Any = pl.from_arrow(read_parquet_part(folder, name, {}))
+        return narrowed(frame.lazy(), what)
+    return narrowed(pl.scan_parquet(source, glob=False, hive_partitioning=False), what)
+
+
 def _groups(metadata: Any, first: int, end: int) -> tuple[list[int], int]:
     """The row groups that hold rows ``first`` to ``end``, and how many rows come before them."""
     groups: list[int] = []

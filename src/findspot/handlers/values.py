@@ -8,9 +8,10 @@ from itertools import islice
 from typing import Any, ClassVar
 
 from findspot.core.records import Preview
-from findspot.handlers.errors import BadFiles, CannotConvert
+from findspot.handlers.errors import BadFiles, BadSelection, CannotConvert
 from findspot.handlers.handler import PREVIEW_TEXT, Handler, text_preview
 from findspot.handlers.protocol import LoadFolder, SaveFolder
+from findspot.handlers.selecting import chosen_names
 
 NESTING = 200
 """The deepest nesting of lists and dicts that is saved; Python's JSON reader allows little more."""
@@ -94,6 +95,7 @@ class JsonHandler(Handler):
     types = (type(None), bool, int, float, list, dict)
     deterministic = True
     representations = ("str", "pandas.DataFrame", "polars.DataFrame", "pyarrow.Table")
+    selections = ("keys",)
 
     def accepts(self, value: Any) -> bool:
         return is_exact_json(value)
@@ -118,10 +120,17 @@ class JsonHandler(Handler):
         self, folder: LoadFolder, as_type: str, what: Mapping[str, Any], /, **args: Any
     ) -> Any:
         """The JSON text; a table of a list of records or of a dict of columns."""
-        value = self.load(folder)
+        value = self.load_part(folder, what) if what else self.load(folder)
         if as_type == "str":
             return encode_json(value).decode("utf-8", "surrogatepass")
         return _table_of_json(value, as_type, self)
+
+    def load_part(self, folder: LoadFolder, what: Mapping[str, Any], /, **args: Any) -> Any:
+        """Some entries of a dict."""
+        value = self.load(folder)
+        if not isinstance(value, dict):
+            raise BadSelection(f"It is a {type(value).__name__}, not a dict.", how="Load it whole.")
+        return {key: value[key] for key in chosen_names(what["keys"], list(value), what="keys")}
 
     def describe(self, value: Any) -> Mapping[str, Any]:
         if isinstance(value, list):
