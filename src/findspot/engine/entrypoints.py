@@ -123,6 +123,9 @@ def plan_of_job(space: ArtifactSpace, record: JobRecord) -> Plan:
         raise CannotResume(record.id, "it has no task graph (a script made it).")
     if found.body["syntax"] == "python":
         return _imported_plan(record, found.body["target"])
+    if found.body["syntax"] == "experiment":
+        how = "run(strategy='resume') of the experiment runs what is missing."
+        raise CannotResume(record.id, f"it is of the experiment {found.name!r}; {how}")
     document = read_document(found.body["text"], name=found.name)
     snapshots = []
     for name, id in found.body["plugins"].items():

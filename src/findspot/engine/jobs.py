@@ -284,7 +284,12 @@ class JobStep:
     @property
     def metrics(self) -> dict[str, float]:
         """The last value of each metric that it logged."""
-        return {p.name: p.value for p in self._job.metric_points if p.step == self.name}
+        inside = f"{self.name}/"  # the steps of an experiment's cell are within it
+        return {
+            point.name: point.value
+            for point in self._job.metric_points
+            if point.step == self.name or (point.step or "").startswith(inside)
+        }
 
     @property
     def log(self) -> str:

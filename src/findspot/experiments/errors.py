@@ -1,0 +1,89 @@
+"""What can go wrong with experiments."""
+
+from __future__ import annotations
+
+from findspot.core.errors import FindspotError
+
+
+class ArtifactNotWritten(FindspotError):
+    """A step ended without having written an artifact that it declares.
+
+    Args:
+        step, name: of the artifact.
+    """
+
+    def __init__(self, step: str, name: str) -> None:
+        self.step, self.name = step, name
+        super().__init__(
+            f"The artifact {name!r} was declared, but never written.",
+            where=f"step {step}",
+            how="Call write() of it, put a file or folder at its path(), or take it out of the "
+            "step's parameters.",
+        )
+
+
+class ArtifactWrittenTwice(FindspotError):
+    """A step wrote an artifact a second time."""
+
+    def __init__(self, step: str, name: str) -> None:
+        self.step, self.name = step, name
+        super().__init__(
+            f"The artifact {name!r} is written already.",
+            where=f"step {step}",
+            how="Write it once, with all of its bytes; or open its path() and write as you like.",
+        )
+
+
+class NoCell(FindspotError):
+    """An artifact of an experiment was written where no step of one runs."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            f"The artifact {name!r} has no place here: no step of an experiment is running, or "
+            "none that declares it.",
+            how="Declare it as the default of a parameter of the step "
+            "(`def fit(data, ctx, out: Artifact = model)`), and write to that parameter.",
+        )
+
+
+class NoRun(FindspotError):
+    """An experiment whose artifacts or results are asked for has not been run here."""
+
+    exit_code = 3
+
+    def __init__(self, experiment: str, workspace: str) -> None:
+        self.experiment = experiment
+        super().__init__(
+            f"The experiment {experiment!r} has no run in this workspace.",
+            where=workspace,
+            how="Run it first: call run() of the experiment, or put both into an "
+            "ExperimentGraph, which runs them in order.",
+        )
+
+
+class BeingRun(FindspotError):
+    """Somebody else runs the same experiment right now."""
+
+    exit_code = 4
+
+    def __init__(self, experiment: str, job: str) -> None:
+        self.experiment, self.job = experiment, job
+        super().__init__(
+            f"The experiment is being run by job {job}.",
+            where=f"experiment {experiment}",
+            how=f"Wait until it has ended, or stop it: findspot job cancel {job}",
+        )
+
+
+class NoMetric(FindspotError):
+    """No cell of a run logged the metric that is asked for."""
+
+    exit_code = 3
+
+    def __init__(self, metric: str, known: tuple[str, ...]) -> None:
+        self.metric, self.known = metric, known
+        super().__init__(
+            f"No step logged a metric {metric!r}.",
+            how=f"There are: {', '.join(known) or 'none at all'}.",
+        )

@@ -1,0 +1,192 @@
+"""What earlier runs of an experiment left in the catalog: which cells have a result, and which.
+
+A run (``v1``, ``v2`` ...) is one job, or several where it was resumed; all carry its number. Of
+each cell the newest finished result counts, and a failure only where there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from findspot.core.digests import Digest
+from findspot.core.records import Failure, JobQuery, JobRecord, MetricPoint, StepRecord
+
+if TYPE_CHECKING:
+    from findspot.artifacts.space import ArtifactSpace
+
+_PAGE = 200
+RUN = "run"
+"""The job's parameter that holds the number of its run."""
+DATA = "datasource"
+"""What the steps are called that make the data."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellRecord:
+    """What became of one cell.
+
+    Args:
+        job: the job that ran it; its metrics are there. step: the step's name in that job.
+        outputs: ``step/name`` to the uid of the version.
+        identity, code: digests of what it was to do, and of the code that did it.
+    """
+
+    condition: str
+    replicate: int
+    job: str
+    step: str
+    status: str
+    outputs: Mapping[str, str]
+    failure: Failure | None
+    identity: str
+    code: str
+    seed: int
+    started: datetime | None
+    ended: datetime | None
+
+    @property
+    def seconds(self) -> float:
+        """How long it took; NaN where that is not known."""
+        if self.started is None or self.ended is None:
+            return float("nan")
+        return (self.ended - self.started).total_seconds()
+
+
+@dataclass(slots=True)
+class Run:
+    """One run, with all its jobs.
+
+    Args:
+        jobs: newest first.
+        cells: by condition and replicate.
+    """
+
+    number: int
+    jobs: list[JobRecord]
+    cells: dict[tuple[str, int], CellRecord] = field(default_factory=dict)
+
+    @property
+    def replicates(self) -> int:
+        """How many it has, or is to have, by its newest job."""
+        return int(self.jobs[0].params["replicates"])
+
+    @property
+    def conditions(self) -> dict[str, dict[str, Any]]:
+        """The parameters of each condition, the baseline first."""
+        return dict(self.jobs[0].params["conditions"])
+
+    @property
+    def code(self) -> dict[str, str]:
+        """A digest of the code of each step, by its newest job."""
+        return dict(self.jobs[0].params.get("code", {}))
+
+    def metrics(self, space: ArtifactSpace) -> dict[tuple[str, str], list[MetricPoint]]:
+        """Every metric of its cells, by job and step (``condition/replicate/step``)."""
+        found: dict[tuple[str, str], list[MetricPoint]] = {}
+        for job in sorted({cell.job for cell in self.cells.values()}):
+            for point in space.catalog.metrics(job):
+                found.setdefault((job, point.step or ""), []).append(point)
+        return found
+
+
+def runs(space: ArtifactSpace, project: str, experiment: str) -> Iterator[JobRecord]:
+    """The jobs of an experiment's runs, newest first."""
+    cursor: str | None = None
+    query: dict[str, Any] = {"project": project, "experiment": experiment, "name": experiment}
+    while True:
+        page = space.catalog.search_jobs(JobQuery(**query, limit=_PAGE, cursor=cursor))
+        yield from (job for job in page.items if type(job.params.get(RUN)) is int)
+        if page.next is None:
+            return
+        cursor = page.next
+
+
+def newest_run(
+    space: ArtifactSpace, project: str, experiment: str, number: int | None = None
+) -> Run | None:
+    """The newest run, or the one of that number; None where there is none."""
+    from findspot.engine.jobs import settle
+
+    found: Run | None = None
+    for job in runs(space, project, experiment):
+        its = job.params[RUN]
+        if number is not None and its != number:
+            if found is not None and its < number:
+                break
+            continue
+        if found is None:
+            found = Run(its, [])
+        elif its < found.number:
+            break
+        if its == found.number:
+            found.jobs.append(settle(space, job))
+    if found is not None:
+        _collect(space, found)
+    return found
+
+
+def _collect(space: ArtifactSpace, run: Run) -> None:
+    for job in run.jobs:
+        for step in space.catalog.steps(job.id):
+            cell = _cell(step)
+            if cell is None:
+                continue
+            place = (cell.condition, cell.replicate)
+            before = run.cells.get(place)
+            if before is None or (cell.status == "finished" and _same_work(before, cell)):
+                run.cells[place] = cell
+
+
+def _same_work(newer: CellRecord, older: CellRecord) -> bool:
+    """Whether an older result stands for a newer attempt that did not finish."""
+    if newer.status == "finished":
+        return False
+    return not newer.identity or (newer.identity, newer.code) == (older.identity, older.code)
+
+
+def _cell(step: StepRecord) -> CellRecord | None:
+    facts = step.params.get("cell")
+    if not isinstance(facts, Mapping):
+        condition, _, replicate = step.name.rpartition("/")
+        if step.status != "skipped" or not condition or condition == DATA:
+            return None
+        # It was never started, because its datum could not be had.
+        facts = {"condition": condition, "replicate": int(replicate), "seed": 0, "identity": ""}
+    if not facts["condition"]:
+        return None  # a datum, which is of no condition
+    return CellRecord(
+        condition=facts["condition"],
+        replicate=facts["replicate"],
+        job=step.source_job or step.job,
+        step=step.name,
+        status=step.status,
+        outputs=step.outputs,
+        failure=step.failure,
+        identity=facts.get("identity", ""),
+        code=facts.get("code", ""),
+        seed=facts["seed"],
+        started=step.started,
+        ended=step.ended,
+    )
+
+
+def lost(space: ArtifactSpace, cells: Mapping[tuple[str, int], CellRecord]) -> set[tuple[str, int]]:
+    """The cells some of whose artifacts were deleted, or have lost their bytes."""
+    catalog = space.catalog
+    users: dict[str, list[tuple[str, int]]] = {}
+    for place, cell in cells.items():
+        for uid in cell.outputs.values():
+            users.setdefault(uid, []).append(place)
+    known = catalog.versions(users)
+    gone = {place for uid, places in users.items() if uid not in known for place in places}
+    blobs: dict[Digest, set[tuple[str, int]]] = {}
+    for uid in known:
+        for entry in catalog.files(uid):
+            if entry.inline is None:
+                blobs.setdefault(entry.digest, set()).update(users[uid])
+    for digest in space.store.missing(list(blobs)) if blobs else ():
+        gone |= blobs[digest]
+    return gone

@@ -1,0 +1,194 @@
+"""From cells to a job: a step for each cell, and one for each datum that a function makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from findspot.engine.calls import SavePlan
+from findspot.engine.errors import CannotSend
+from findspot.engine.fingerprint import Fingerprint
+from findspot.engine.plans import Plan
+from findspot.engine.sources import PickledTask, TaskSource
+from findspot.experiments.cells import Cell, DataProgram
+from findspot.experiments.design import Design, kinds_of
+from findspot.experiments.history import DATA, RUN
+from findspot.experiments.sources import Datum, FunctionSource, parameters_of
+from findspot.graph.spec import (
+    InputSpec,
+    Opaque,
+    OutputSpec,
+    Parameter,
+    Ref,
+    Step,
+    TaskGraph,
+    TaskSpec,
+)
+from findspot.graph.task_options import TaskOptions
+
+if TYPE_CHECKING:
+    from findspot.core.digests import Digest
+
+
+@dataclass(frozen=True)
+class CellSource:
+    """The program of a condition as the engine takes it: with its code's digest."""
+
+    name: str
+    program: Callable[..., Any]
+    code: Fingerprint
+    options: TaskOptions = field(default_factory=TaskOptions)
+
+    def function(self) -> Callable[..., Any]:
+        return self.program
+
+    def fingerprint(self) -> Fingerprint:
+        return self.code
+
+    def portable(self) -> TaskSource:
+        import cloudpickle
+
+        try:
+            return PickledTask(cloudpickle.dumps(self.program), self.options)
+        except Exception as error:
+            raise CannotSend(self.name, str(error)) from error
+
+
+def plan_cells(
+    design: Design, cells: Sequence[tuple[Cell, Datum]], facts: Mapping[str, Any]
+) -> Plan:
+    """The plan of a job that runs these cells.
+
+    Args:
+        facts: what the job's record is to say of the run, beside its number.
+    """
+    tasks: dict[str, TaskSpec] = {}
+    sources: dict[str, TaskSource] = {}
+    steps: dict[str, Step] = {}
+    saves: dict[str, tuple[SavePlan, ...]] = {}
+    waits: dict[str, tuple[str, ...]] = {}
+    followers: dict[str, list[str]] = {}
+    kinds = kinds_of(design.steps)
+    for cell, datum in cells:
+        task = _task_of(design, cell.condition, tasks, sources)
+        before: tuple[str, ...] = ()
+        kwargs: dict[str, Any] = {"cell": cell.plain()}
+        if isinstance(design.source, FunctionSource):
+            data = f"{DATA}/{cell.replicate}"
+            if data not in steps:
+                steps[data] = _data_step(design, cell.replicate, data, tasks, sources)
+                key = f"{design.name}/data/{cell.replicate}"
+                saves[data] = (SavePlan("output", "output", key),)
+                waits[data] = ()
+            kwargs["data"] = Ref(data)
+            before = (data,)
+            followers.setdefault(data, []).append(cell.name)
+        elif datum.version is not None:
+            kwargs["data"] = Opaque(datum.version)
+        elif datum.source is None:
+            kwargs["data"] = datum.value
+        steps[cell.name] = Step(name=cell.name, task=task, kwargs=kwargs)
+        place = f"{design.name}/{cell.condition}/{cell.replicate}"
+        saves[cell.name] = tuple(
+            [
+                SavePlan(
+                    f"{step}/{name}",
+                    f"{step}/{name}",
+                    f"{place}/{step}/{name}",
+                    kind=kinds.get((step, name)),
+                )
+                for step, name in design.outputs
+            ]
+        )
+        waits[cell.name] = before
+    graph = TaskGraph(
+        name=design.name,
+        parameters={
+            name: Parameter(name=name, default=value)
+            for name, value in {**facts_of(design), **facts}.items()
+        },
+        tasks=tasks,
+        steps=steps,
+    )
+    return Plan(
+        graph=graph,
+        order=tuple(steps),
+        waits=waits,
+        followers={name: tuple(names) for name, names in followers.items()},
+        sources=sources,
+        saves=saves,
+        exports={},
+        composed=(),
+    )
+
+
+def facts_of(design: Design) -> dict[str, Any]:
+    """What every job of a run says of it, as its parameters."""
+    return {
+        RUN: 0,
+        "replicates": design.replicates,
+        "conditions": design.conditions,
+        "seed": design.seed,
+        "signature": design.signature,
+        "code": design.codes,
+        "metrics": list(design.metrics),
+        "outputs": [f"{step}/{name}" for step, name in design.outputs],
+    }
+
+
+def _task_of(
+    design: Design, condition: str, tasks: dict[str, TaskSpec], sources: dict[str, TaskSource]
+) -> str:
+    treatment = design.treatments.get(condition)
+    own = treatment is not None and treatment.function is not None
+    name = f"cell of {condition}" if own else "cell"
+    if name not in tasks:
+        outputs = tuple(OutputSpec(f"{step}/{output}") for step, output in design.outputs)
+        inputs = (InputSpec("cell"), InputSpec("data", required=False))
+        tasks[name] = TaskSpec(
+            name=name,
+            source=f"experiment:{design.name}",
+            inputs=inputs,
+            outputs=outputs,
+            unpack=True,
+        )
+        sources[name] = CellSource(
+            name,
+            design.program_of(condition),
+            _code(design.code_of(condition), design),
+            TaskOptions(cache=all(step.options.policy is not None for step in design.steps)),
+        )
+    return name
+
+
+def _data_step(
+    design: Design,
+    replicate: int,
+    name: str,
+    tasks: dict[str, TaskSpec],
+    sources: dict[str, TaskSource],
+) -> Step:
+    source = design.source
+    assert isinstance(source, FunctionSource)
+    if DATA not in tasks:
+        step = source.step
+        tasks[DATA] = TaskSpec(name=DATA, source=step.name, inputs=(InputSpec("cell"),))
+        sources[DATA] = CellSource(DATA, DataProgram(step), design.fingerprints[DATA], step.options)
+    return Step(name=name, task=DATA, kwargs={"cell": data_cell(design, replicate)})
+
+
+def data_cell(design: Design, replicate: int) -> dict[str, Any]:
+    """What a function that makes data is told: it works for all conditions, so it is of none."""
+    return {
+        "experiment": design.name,
+        "condition": "",
+        "replicate": replicate,
+        "seed": design.seed_of("", replicate),
+        "parameters": parameters_of(design.source, design.parameters),
+    }
+
+
+def _code(digest: Digest, design: Design) -> Fingerprint:
+    parts = {name: found.digest for name, found in design.fingerprints.items()}
+    return Fingerprint(digest, parts, design.unfingerprintable)

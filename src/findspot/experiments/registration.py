@@ -1,0 +1,105 @@
+"""Registration: hypotheses fixed, digested and dated before the replicates they are tested on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from findspot.core.canonical import canonical_json
+from findspot.core.digests import hash_bytes
+from findspot.core.errors import FindspotError
+from findspot.experiments.design import Design
+from findspot.experiments.treatments import BASELINE
+
+if TYPE_CHECKING:
+    from findspot.artifacts.space import ArtifactSpace
+    from findspot.experiments.hypotheses import Hypothesis
+    from findspot.experiments.results import Result
+
+KEY = "registration"
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What was fixed, and when. It is an artifact, ``<experiment>/registration``: each registration
+    is a version that nothing can change.
+
+    Args:
+        digest: of everything that was fixed.
+        time: when the catalog recorded it.
+        document: hypotheses, seed, replicates, parameters of the conditions, and digests of the
+            code of each.
+    """
+
+    uri: str
+    digest: str
+    time: datetime
+    document: dict[str, Any]
+
+    def standing(self, hypothesis: Hypothesis, treatment: str, result: Result) -> str:
+        """How a test relates to what was registered.
+
+        ``exploratory``: the hypothesis, the treatment or its parameters were not registered so, or
+        the number of replicates or the seed is another one. ``changed code``: some cell ran other
+        code. ``reused data``: some cell was run before the registration. Else ``as registered``.
+        """
+        document = self.document
+        conditions = document["conditions"]
+        present = result.parameters
+        if hypothesis.plain() not in document["hypotheses"]:
+            return "exploratory"
+        if (document["replicates"], document["seed"]) != (result.replicates, result.seed):
+            return "exploratory"
+        for condition in (BASELINE, treatment):
+            if condition not in conditions or conditions[condition] != present.get(condition):
+                return "exploratory"
+        cells = [c for (name, _), c in result.cells.items() if name in (BASELINE, treatment)]
+        if any(cell.code != document["code"][cell.condition] for cell in cells):
+            return "changed code"
+        if any(cell.started is None or cell.started < self.time for cell in cells):
+            return "reused data"
+        return "as registered"
+
+
+def register(
+    space: ArtifactSpace, project: str, design: Design, hypotheses: Sequence[Hypothesis]
+) -> Registration:
+    """Record what is to be tested; see `Experiment.register`.
+
+    Raises:
+        FindspotError: there is no hypothesis.
+    """
+    if not hypotheses:
+        raise FindspotError(
+            "There is no hypothesis to register.",
+            where=f"experiment {design.name}",
+            how='Give it some: hypotheses=[Hypothesis("accuracy")].',
+        )
+    document = {
+        "experiment": design.name,
+        "hypotheses": [hypothesis.plain() for hypothesis in hypotheses],
+        "replicates": design.replicates,
+        "seed": design.seed,
+        "conditions": design.conditions,
+        "code": {condition: design.code_of(condition) for condition in design.conditions},
+        "signature": design.signature,
+    }
+    version = space.save_artifact(document, f"{design.name}/{KEY}", kind="value", project=project)
+    digest = hash_bytes(canonical_json(document))
+    return Registration(version.uri, digest, version.created, document)
+
+
+def newest_registration(space: ArtifactSpace, project: str, design: Design) -> Registration | None:
+    """The newest registration of an experiment; None where there is none."""
+    record = space.catalog.find_version(project, f"{design.name}/{KEY}")
+    if record is None:
+        return None
+    from findspot.artifacts.version import ArtifactVersion
+
+    version = ArtifactVersion(space, record)
+    document = space.load_version(record, version.files)
+    return Registration(
+        version.uri, hash_bytes(canonical_json(document)), version.created, document
+    )

@@ -1,0 +1,304 @@
+"""`Result`: what the runs of an experiment found, as a table, a summary and verdicts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from findspot.artifacts.version import ArtifactVersion
+from findspot.core.errors import NotFound
+from findspot.core.records import Failure, MetricPoint
+from findspot.experiments.errors import NoMetric
+from findspot.experiments.history import CellRecord, Run
+from findspot.experiments.treatments import BASELINE
+
+if TYPE_CHECKING:
+    from findspot.artifacts.space import ArtifactSpace
+    from findspot.engine.jobs import Job
+    from findspot.experiments.hypotheses import Hypothesis, Verdict
+    from findspot.experiments.registration import Registration
+
+Better = Literal["higher", "lower"]
+
+
+class Result:
+    """All cells of a run: those that were run now and those that were there already.
+
+    Args:
+        run: what is recorded. replicates, conditions: what belongs to the result.
+        notes: what was said on the way, a sentence each.
+        ran: how many cells were run now; the others were there.
+        folder: the readable view.
+    """
+
+    def __init__(
+        self,
+        space: ArtifactSpace,
+        run: Run,
+        *,
+        experiment: str,
+        conditions: Sequence[str],
+        replicates: int,
+        hypotheses: Sequence[Hypothesis] = (),
+        declared: Sequence[str] = (),
+        registration: Registration | None = None,
+        notes: Sequence[str] = (),
+        ran: int = 0,
+        folder: Path | None = None,
+    ) -> None:
+        self.experiment = experiment
+        self.run = run.number
+        self.conditions = tuple(conditions)
+        self.replicates = replicates
+        self.notes = list(notes)
+        self.ran = ran
+        self.folder = folder
+        self._space = space
+        self._run = run
+        self._declared = tuple(declared)
+        self._hypotheses = tuple(hypotheses)
+        self._registration = registration
+        wanted = {(c, r) for r in range(replicates) for c in self.conditions}
+        self.cells: dict[tuple[str, int], CellRecord] = {
+            place: cell for place, cell in run.cells.items() if place in wanted
+        }
+        self.missing = sorted(wanted - self.cells.keys())
+
+    # ------------------------------------------------------------------ what became of it
+
+    @property
+    def status(self) -> str:
+        """``finished`` where every cell has a result, else ``failed`` or ``incomplete``."""
+        if self.errors:
+            return "failed"
+        done = all(cell.status == "finished" for cell in self.cells.values())
+        return "finished" if done and not self.missing else "incomplete"
+
+    @property
+    def errors(self) -> dict[tuple[str, int], Failure]:
+        """Why cells failed, by condition and replicate."""
+        skipped = Failure("Skipped", "It was not run, because its datum could not be had.")
+        return {
+            place: cell.failure or skipped
+            for place, cell in self._cells()
+            if cell.status in ("failed", "skipped")
+        }
+
+    @cached_property
+    def jobs(self) -> list[Job]:
+        """The jobs of the run, newest first."""
+        from findspot.engine.jobs import Job
+
+        return [Job(self._space, record) for record in self._run.jobs]
+
+    @property
+    def job(self) -> Job:
+        """The newest job of the run."""
+        return self.jobs[0]
+
+    @property
+    def parameters(self) -> dict[str, dict[str, Any]]:
+        """The parameters of each condition, as they were for the newest job."""
+        return self._run.conditions
+
+    @property
+    def seed(self) -> int:
+        """What all seeds were derived from."""
+        return int(self._run.jobs[0].params["seed"])
+
+    def _cells(self) -> Iterator[tuple[tuple[str, int], CellRecord]]:
+        for replicate in range(self.replicates):
+            for condition in self.conditions:
+                cell = self.cells.get((condition, replicate))
+                if cell is not None:
+                    yield (condition, replicate), cell
+
+    # ------------------------------------------------------------------ metrics
+
+    @cached_property
+    def _points(self) -> dict[tuple[str, str], list[MetricPoint]]:
+        return self._run.metrics(self._space)
+
+    @cached_property
+    def rows(self) -> list[dict[str, Any]]:
+        """The table as plain dictionaries: one for each cell and each step of it that logged
+        metrics, and for each cell that logged none."""
+        by_cell: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
+        for (job, path), points in self._points.items():
+            parts = path.split("/", 2)
+            step = parts[2] if len(parts) == 3 else ""
+            values = by_cell.setdefault((job, "/".join(parts[:2])), {}).setdefault(step, {})
+            for point in points:
+                values[point.name] = point.value
+        found: list[dict[str, Any]] = []
+        for (condition, replicate), cell in self._cells():
+            facts = {
+                "condition": condition,
+                "replicate": replicate,
+                "seed": cell.seed,
+                "status": cell.status,
+                "seconds": cell.seconds,
+            }
+            error = None
+            failed_in = None
+            if cell.failure is not None:
+                error = f"{cell.failure.type}: {cell.failure.message}"
+                failed_in = _failed_step(cell.failure)
+            elif cell.status != "finished":
+                error = cell.status
+            steps = dict(by_cell.get((cell.job, cell.step), {}))
+            if failed_in is not None or not steps:
+                steps.setdefault(failed_in or "", {})
+            for step, values in steps.items():
+                wrong = error if failed_in in (None, step) else None
+                found.append({**facts, "step": step or None, **values, "error": wrong})
+        return found
+
+    @cached_property
+    def metrics(self) -> dict[str, dict[str, list[float]]]:
+        """The last value of each metric by name and condition, one for each replicate; NaN where a
+        cell has none."""
+        names = dict.fromkeys([*self._declared, *self._logged()])
+        found = {name: {c: [math.nan] * self.replicates for c in self.conditions} for name in names}
+        for row in self.rows:
+            if row["status"] != "finished":
+                continue
+            for name in names:
+                if name in row:
+                    found[name][row["condition"]][row["replicate"]] = row[name]
+        return found
+
+    def _logged(self) -> list[str]:
+        facts = {"condition", "replicate", "seed", "status", "seconds", "step", "error"}
+        return sorted({name for row in self.rows for name in row} - facts)
+
+    def values(self, metric: str) -> dict[str, list[float]]:
+        """One metric by condition: a value for each replicate, NaN where it is missing.
+
+        Raises:
+            NoMetric: no cell logged it.
+        """
+        if metric not in self.metrics:
+            raise NoMetric(metric, tuple(self.metrics))
+        return self.metrics[metric]
+
+    @cached_property
+    def table(self) -> Any:
+        """The rows as a pandas table, where pandas is installed; else as a list."""
+        facts = ["condition", "replicate", "step", "seed", "status", "seconds"]
+        return as_table(self.rows, [*facts, *self._logged(), "error"])
+
+    @cached_property
+    def summary_rows(self) -> list[dict[str, Any]]:
+        """For each metric and condition: ``n``, ``missing``, ``mean``, ``std`` (of the sample) and
+        the limits of a 95 % BCa bootstrap interval of the mean."""
+        from findspot.experiments.statistics import bca_interval, describe
+
+        found = []
+        for metric, by_condition in self.metrics.items():
+            for condition, values in by_condition.items():
+                known = [value for value in values if not math.isnan(value)]
+                n, mean, std = describe(known)
+                low, high = bca_interval(known)
+                found.append(
+                    {
+                        "metric": metric,
+                        "condition": condition,
+                        "n": n,
+                        "missing": len(values) - n,
+                        "mean": mean,
+                        "std": std,
+                        "low": low,
+                        "high": high,
+                    }
+                )
+        return found
+
+    @cached_property
+    def summary(self) -> Any:
+        """The summary as a pandas table, where pandas is installed; else as a list."""
+        return as_table(self.summary_rows, list(self.summary_rows[0]) if self.summary_rows else [])
+
+    @cached_property
+    def hypotheses(self) -> list[Verdict]:
+        """A verdict for each hypothesis and treatment; p values are corrected together."""
+        from findspot.experiments.hypotheses import verdicts
+
+        return verdicts(self._hypotheses, self, self._registration)
+
+    def ranking(self, metric: str, better: Better = "higher") -> list[tuple[str, float]]:
+        """Conditions with their means of a metric, the best first; those without any come last."""
+        means = []
+        for condition, values in self.values(metric).items():
+            known = [value for value in values if not math.isnan(value)]
+            means.append((condition, math.fsum(known) / len(known) if known else math.nan))
+        sign = -1 if better == "higher" else 1
+        return sorted(means, key=lambda pair: (math.isnan(pair[1]), sign * pair[1]))
+
+    # ------------------------------------------------------------------ artifacts and pictures
+
+    @cached_property
+    def artifacts(self) -> dict[str, dict[str, dict[int, ArtifactVersion]]]:
+        """Every artifact by ``step/name``, condition and replicate."""
+        uids = {uid for cell in self.cells.values() for uid in cell.outputs.values()}
+        versions = self._space.catalog.versions(uids)
+        found: dict[str, dict[str, dict[int, ArtifactVersion]]] = {}
+        for (condition, replicate), cell in self._cells():
+            for place, uid in cell.outputs.items():
+                if uid in versions:
+                    version = ArtifactVersion(self._space, versions[uid])
+                    found.setdefault(place, {}).setdefault(condition, {})[replicate] = version
+        return found
+
+    def artifact(
+        self, step: str, name: str, condition: str = BASELINE, replicate: int = 0
+    ) -> ArtifactVersion:
+        """One artifact.
+
+        Raises:
+            NotFound: that cell has none.
+        """
+        found = self.artifacts.get(f"{step}/{name}", {}).get(condition, {}).get(replicate)
+        if found is None:
+            shown = f"{step}/{name} of {condition}, replicate {replicate}"
+            raise NotFound("artifact", shown, near=list(self.artifacts)[:5])
+        return found
+
+    def plot(self, metric: str, *, save: bool | str = False) -> Any:
+        """A figure (matplotlib) of a metric: every replicate, the means and their intervals.
+
+        Args:
+            save: True, or a key: save it as an artifact of kind ``plot`` too.
+        """
+        from findspot.experiments.plots import figure_of
+
+        figure = figure_of(self, metric)
+        if save:
+            key = save if isinstance(save, str) else f"{self.experiment}/plots/{metric}"
+            self._space.save_artifact(figure, key, kind="plot")
+        return figure
+
+    def __repr__(self) -> str:
+        done = sum(cell.status == "finished" for cell in self.cells.values())
+        wanted = len(self.conditions) * self.replicates
+        return f"<Result {self.experiment} v{self.run}: {self.status}, {done} of {wanted} cells>"
+
+
+def _failed_step(failure: Failure) -> str | None:
+    """The step that an error's note names."""
+    for line in reversed(failure.traceback.splitlines()):
+        if line.startswith("In step '") and "' of condition" in line:
+            return line[len("In step '") : line.index("' of condition")]
+    return None
+
+
+def as_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Any:
+    """Rows as a pandas table with these columns; as a list of dictionaries without pandas."""
+    try:
+        import pandas as pd
+    except ImportError:
+        return [{name: row.get(name) for name in columns} for row in rows]
+    return pd.DataFrame(list(rows), columns=list(columns))

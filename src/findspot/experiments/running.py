@@ -1,0 +1,314 @@
+"""Run an experiment: find out which cells are missing, run them as a job, and gather the result."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from findspot.core.ids import new_uid
+from findspot.core.records import Snapshot, StepRecord, document_digest, now
+from findspot.engine.launching import JobOptions, launch
+from findspot.experiments.cells import Cell, DataProgram, context_of, loaded_datum
+from findspot.experiments.design import Design
+from findspot.experiments.errors import BeingRun, NoRun
+from findspot.experiments.history import DATA, RUN, CellRecord, Run, lost, newest_run
+from findspot.experiments.planning import data_cell, facts_of, plan_cells
+from findspot.experiments.registration import newest_registration
+from findspot.experiments.results import Result
+from findspot.experiments.sources import ArtifactSource, Datum, FunctionSource, ListSource
+from findspot.experiments.view import write_view
+
+if TYPE_CHECKING:
+    from findspot.artifacts.space import ArtifactSpace
+    from findspot.experiments.experiment import Experiment, Strategy
+
+Progress = Callable[[int, int, str], None]
+
+
+class Running:
+    """One call of `Experiment.run`."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        design: Design,
+        space: ArtifactSpace,
+        project: str,
+        *,
+        strategy: Strategy,
+        executor: str | None,
+        workers: int | None,
+        progress: Progress | None,
+    ) -> None:
+        self.experiment = experiment
+        self.design = design
+        self.space = space
+        self.project = project
+        self.strategy = strategy
+        self.executor = executor
+        self.workers = workers
+        self.progress = progress
+        self.notes: list[str] = []
+
+    def run(self) -> Result:
+        """The result of all cells."""
+        design, space = self.design, self.space
+        cells = self._cells()
+        before = None
+        if self.strategy != "rerun":
+            before = newest_run(space, self.project, design.name)
+            if before is not None and before.jobs[0].status == "running":
+                raise BeingRun(design.name, before.jobs[0].id)
+        missing = cells if before is None else self._missing(cells, before)
+        number = self._number() if before is None else before.number
+        if missing:
+            self._launch(number, missing, len(cells))
+        run = newest_run(space, self.project, design.name, number)
+        assert run is not None
+        return result_of(
+            self.experiment,
+            design,
+            space,
+            run,
+            project=self.project,
+            notes=self.notes,
+            ran=len(missing),
+        )
+
+    # ------------------------------------------------------------------ which cells
+
+    def _cells(self) -> list[tuple[Cell, Datum]]:
+        """All cells, replicate by replicate."""
+        design = self.design
+        places = [(c, r) for r in range(design.replicates) for c in design.conditions]
+        data = data_of(self.space, self.project, design, self.notes)
+        if design.unfingerprintable:
+            self.notes.append(
+                "Whether the code has changed cannot be told for sure: it uses "
+                + ", ".join(design.unfingerprintable[:5])
+            )
+        found = []
+        for condition, replicate in places:
+            datum = data.get((condition, replicate), Datum())
+            found.append((design.cell(condition, replicate, datum), datum))
+        return found
+
+    def _missing(self, cells: list[tuple[Cell, Datum]], before: Run) -> list[tuple[Cell, Datum]]:
+        """The cells without a result that stands."""
+        done = {place: c for place, c in before.cells.items() if c.status == "finished"}
+        gone = lost(self.space, done)
+        missing = []
+        reasons: dict[str, list[str]] = {}
+        for cell, datum in cells:
+            place = (cell.condition, cell.replicate)
+            found = done.get(place)
+            reason = self._reason(cell, found, place in gone)
+            if found is not None and reason == "":
+                continue
+            missing.append((cell, datum))
+            if found is not None:
+                reasons.setdefault(reason, []).append(cell.name)
+        for reason, names in reasons.items():
+            self.notes.append(f"{_counted(names)} run again, because {reason}.")
+        kept = [c for c, _ in cells if (c.condition, c.replicate) in done]
+        old = [c.name for c in kept if done[c.condition, c.replicate].code != c.code]
+        if self.strategy == "fill" and old:
+            self.notes.append(f"{_counted(old)} kept, though {self._changed(before)}.")
+        return missing
+
+    def _reason(self, cell: Cell, found: CellRecord | None, gone: bool) -> str:
+        """Why a finished cell does not stand; "" where it does."""
+        if found is None:
+            return ""
+        if found.identity != cell.identity:
+            return "their data, parameters or outputs have changed"
+        if gone:
+            return "their artifacts are no longer there"
+        if found.code != cell.code and self.strategy == "resume":
+            return "the code has changed"
+        return ""
+
+    def _changed(self, before: Run) -> str:
+        codes = before.code
+        names = [n for n, code in self.design.codes.items() if codes.get(n) not in (None, code)]
+        return f"the code of {', '.join(names)} has changed" if names else "the code has changed"
+
+    # ------------------------------------------------------------------ the job
+
+    def _number(self) -> int:
+        """The number of a new run: that of the version that says what it is to do."""
+        design = self.design
+        asked = {**facts_of(design), "description": self.experiment.description}
+        del asked[RUN]
+        key = f"{design.name}/run"
+        version = self.space.save_artifact(asked, key, kind="value", project=self.project)
+        return version.version
+
+    def _launch(self, number: int, missing: list[tuple[Cell, Datum]], total: int) -> None:
+        design = self.design
+        plan = plan_cells(design, missing, {RUN: number})
+        done = total - len(missing)
+
+        def on_step(step: StepRecord) -> None:
+            nonlocal done
+            if step.name.startswith(f"{DATA}/") or step.status == "running":
+                return
+            done += 1
+            if self.progress is not None:
+                self.progress(done, total, f"{step.name}: {step.status}")
+
+        options = JobOptions(
+            project=self.project,
+            experiment=design.name,
+            executor=self.executor,
+            workers=self.workers,
+            cache="refresh" if self.strategy == "rerun" else "on",
+            labels={RUN: number, "strategy": self.strategy},
+            on_step=on_step,
+        )
+        launch(self.space, plan, {}, options, entrypoint=self._snapshot())
+
+    def _snapshot(self) -> Snapshot:
+        """What the experiment is, as the entrypoint that its jobs run."""
+        from findspot.catalog.protocol import Batch
+
+        design = self.design
+        body: dict[str, Any] = {
+            "format": 1,
+            "syntax": "experiment",
+            "experiment": design.name,
+            "steps": [
+                {
+                    "name": step.name,
+                    "source": f"{step.function.__module__}:"
+                    f"{getattr(step.function, '__qualname__', type(step.function).__qualname__)}",
+                    "artifacts": sorted(step.declared),
+                }
+                for step in design.steps
+            ],
+            "conditions": design.conditions,
+            "seed": design.seed,
+        }
+        digest = document_digest(body)
+        known = self.space.catalog.find_snapshot("entrypoint", self.project, design.name)
+        if known is not None and known.digest == digest:
+            return known
+        snapshot = Snapshot(
+            id=new_uid(),
+            resource="entrypoint",
+            project=self.project,
+            name=design.name,
+            digest=digest,
+            body=body,
+            owner=self.space.owner,
+            created=now(),
+        )
+        numbers = self.space.catalog.write(Batch(snapshots=[snapshot]))
+        found = self.space.catalog.find_snapshot(
+            "entrypoint", self.project, design.name, numbers[snapshot.id]
+        )
+        return snapshot if found is None else replace(found)
+
+
+def _counted(names: list[str]) -> str:
+    shown = ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
+    return f"{len(names)} finished cell{'' if len(names) == 1 else 's'} ({shown})"
+
+
+def data_of(
+    space: ArtifactSpace, project: str, design: Design, notes: list[str]
+) -> Mapping[tuple[str, int], Datum]:
+    """What is known of the datum of each cell before it runs."""
+    source = design.source
+    if isinstance(source, ArtifactSource):
+        run = source.run(space, project)
+        return source.data(space, run, list(design.conditions), notes)
+    if isinstance(source, ListSource):
+        items = source.data(space, project, design.name)
+        return {(c, r): item for r, item in enumerate(items) for c in design.conditions}
+    return {}
+
+
+def datum_of(experiment: Experiment, design: Design, condition: str, replicate: int) -> Any:
+    """The datum of one cell, made or loaded here and now."""
+    source = design.source
+    if source is None:
+        return None
+    if isinstance(source, ListSource):
+        return source.items[replicate]
+    if isinstance(source, FunctionSource):
+        return DataProgram(source.step).run(context_of(data_cell(design, replicate), None, None))
+    space = experiment.space()
+    data = source.data(space, source.run(space, space.project), [condition], [])
+    found = data[condition, replicate].source
+    assert found is not None
+    return loaded_datum(space, source.loader, found)
+
+
+def result_of(
+    experiment: Experiment,
+    design: Design,
+    space: ArtifactSpace,
+    run: Run,
+    *,
+    project: str,
+    notes: list[str],
+    ran: int,
+) -> Result:
+    """The result of a run, with its readable view."""
+    details = {
+        "id": design.signature,
+        "name": design.name,
+        "description": experiment.description,
+        "replicates": design.replicates,
+        "conditions": design.conditions,
+        "seed": design.seed,
+        "code": design.codes,
+    }
+    folder = write_view(experiment, space, run, details)
+    hypotheses = tuple(experiment.hypotheses)
+    return Result(
+        space,
+        run,
+        experiment=design.name,
+        conditions=list(design.conditions),
+        replicates=design.replicates,
+        hypotheses=hypotheses,
+        declared=design.metrics,
+        registration=newest_registration(space, project, design) if hypotheses else None,
+        notes=notes,
+        ran=ran,
+        folder=folder,
+    )
+
+
+def recorded_result(
+    experiment: Experiment, space: ArtifactSpace, project: str, number: int | None
+) -> Result:
+    """What is recorded of a run; its conditions and replicates are those of its newest job."""
+    design = experiment.design()
+    run = newest_run(space, project, design.name, number)
+    if run is None:
+        raise NoRun(design.name, space.url)
+    hypotheses = tuple(experiment.hypotheses)
+    return Result(
+        space,
+        run,
+        experiment=design.name,
+        conditions=list(run.conditions),
+        replicates=run.replicates,
+        hypotheses=hypotheses,
+        declared=run.jobs[0].params.get("metrics", ()),
+        registration=newest_registration(space, project, design) if hypotheses else None,
+    )
+
+
+def means_of(result: Result, condition: str) -> dict[str, float]:
+    """The mean of each metric of a condition; NaN where it has none."""
+    found = {}
+    for metric, by_condition in result.metrics.items():
+        known = [v for v in by_condition.get(condition, []) if not math.isnan(v)]
+        found[metric] = math.fsum(known) / len(known) if known else math.nan
+    return found

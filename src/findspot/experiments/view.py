@@ -1,0 +1,145 @@
+"""The readable view of a run: its artifacts under names that people read, as files.
+
+``<root>/<experiment>/v<run>/<replicate>/<condition>/<step>/<name>`` and ``metadata.json``. It is
+only a view: the bytes are the store's, and deleting it loses nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from findspot.artifacts.version import uri_of
+from findspot.artifacts.views import copy_file
+from findspot.core.records import VersionRecord
+from findspot.experiments.history import Run
+
+if TYPE_CHECKING:
+    from findspot.artifacts.folders import WorkspaceLoadFolder
+    from findspot.artifacts.space import ArtifactSpace
+
+_LINKED = 1 << 20
+"""Files from this size on share the store's bytes on disk; smaller ones are copies of their own."""
+FORMAT = 1
+
+
+class Viewed(Protocol):
+    """What the view must know of an experiment."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def root(self) -> Path | None: ...
+    @property
+    def versioned(self) -> bool: ...
+
+
+def folder_of_run(experiment: Viewed, space: ArtifactSpace, number: int) -> Path:
+    """Where the view of a run is; the same for every run where it overwrites."""
+    root = space.folder / "experiments" if experiment.root is None else experiment.root
+    return root / experiment.name / (f"v{number}" if experiment.versioned else "v0")
+
+
+def write_view(
+    experiment: Viewed, space: ArtifactSpace, run: Run, details: Mapping[str, Any]
+) -> Path:
+    """Write what is missing of the view of a run; what is there and whole stays.
+
+    ``metadata.json`` is replaced last, so that it never speaks of files that are not there.
+    """
+    folder = folder_of_run(experiment, space, run.number)
+    metadata = folder / "metadata.json"
+    if not experiment.versioned and _number_in(metadata) not in (None, run.number):
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    cells = [c for c in run.cells.values() if c.status == "finished" and c.outputs]
+    uids = {uid for cell in cells for uid in cell.outputs.values()}
+    versions = space.catalog.versions(uids)
+    listed: list[dict[str, Any]] = []
+    before = _uids_in(metadata)
+    for cell in cells:
+        for place, uid in cell.outputs.items():
+            record = versions.get(uid)
+            if record is None:
+                continue
+            relative = f"{cell.replicate}/{cell.condition}/{place}"
+            target = folder / relative
+            if before.get(relative) != uid or not os.path.lexists(target):
+                _write(space, record, target)
+            listed.append(
+                {
+                    "path": relative,
+                    "condition": cell.condition,
+                    "replicate": cell.replicate,
+                    "job": cell.job,
+                    "uri": uri_of(record),
+                    "uid": uid,
+                    "digest": record.digest,
+                    "bytes": record.size,
+                }
+            )
+    document = {
+        "format": FORMAT,
+        "experiment": run.jobs[0].name,
+        "run": run.number,
+        "jobs": [job.id for job in run.jobs],
+        **details,
+        "artifacts": listed,
+    }
+    draft = metadata.with_name(f".{secrets.token_hex(6)}.tmp")
+    draft.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    draft.replace(metadata)
+    return folder
+
+
+def _write(space: ArtifactSpace, record: VersionRecord, target: Path) -> None:
+    source = space.load_folder(record, space.catalog.files(record.uid))
+    if target.is_dir() and not target.is_symlink():
+        shutil.rmtree(target)
+    elif os.path.lexists(target):
+        target.unlink()
+    if len(source.files) == 1 and record.kind != "directory" and "/" not in source.files[0].path:
+        _place(source, 0, target)
+        return
+    target.mkdir(parents=True, exist_ok=True)
+    for index, entry in enumerate(source.files):
+        _place(source, index, target / entry.path)
+
+
+def _place(source: WorkspaceLoadFolder, index: int, target: Path) -> None:
+    entry = source.files[index]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if entry.inline is not None:
+        target.write_bytes(source.read(entry.path))
+        return
+    if entry.size >= _LINKED:
+        stored = source.stored(entry)
+        if stored is not None:
+            try:
+                os.link(stored, target)
+                return
+            except OSError:
+                pass  # another file system, or one without links
+    copy_file(source, entry, target)
+
+
+def _document(metadata: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(metadata.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _number_in(metadata: Path) -> int | None:
+    return _document(metadata).get("run")
+
+
+def _uids_in(metadata: Path) -> dict[str, str]:
+    listed = _document(metadata).get("artifacts", [])
+    return {item["path"]: item["uid"] for item in listed if isinstance(item, dict)}
