@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import altair as alt
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -368,7 +369,7 @@ def test_all_mistakes_of_a_model_at_once(ws: Workspace) -> None:
 SPEC = {
     "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
     "title": "Bars",
-    "data": {"values": ({"a": 1}, {"a": 2})},
+    "data": {"values": [{"a": 1}, {"a": 2}]},
     "mark": "bar",
 }
 
@@ -383,6 +384,7 @@ def test_plots_of_every_library(ws: Workspace, tmp_path: Path) -> None:
             "axes": job.log_plot("axes", drawn.axes[0]),
             "plotly": job.log_plot("plotly", go.Figure(go.Bar(y=[1]))),
             "spec": job.log_plot("spec", SPEC),
+            "chart": job.log_plot("chart", alt.Chart.from_dict({**SPEC, "mark": {"type": "bar"}})),
             "html": job.log_plot("html", "<p>hello</p>"),
             "page": job.log_plot("page", page),
         }
@@ -393,6 +395,7 @@ def test_plots_of_every_library(ws: Workspace, tmp_path: Path) -> None:
         "axes": "matplotlib",
         "plotly": "plotly",
         "spec": "vega-lite",
+        "chart": "vega-lite",
         "html": "html",
         "page": "html",
     }
@@ -401,6 +404,11 @@ def test_plots_of_every_library(ws: Workspace, tmp_path: Path) -> None:
     assert getattr(views["spec"], "title", "") == "Bars"
     shown = show_plot(saved["spec"])["application/vnd.vegalite.v5+json"]
     assert shown["data"]["values"] == [{"a": 1}, {"a": 2}]
+    assert saved["spec"].load() == shown
+    (chart,) = show_plot(saved["chart"]).values()
+    assert chart["mark"] == {"type": "bar"}
+    assert isinstance(saved["chart"].load(), alt.Chart)
+    assert saved["html"].files[0].path == "page.html"
     assert "hello" in show_plot(saved["html"])["text/html"]
     assert "page" in show_plot(saved["page"])["text/html"]
     again = saved["figure"].load()

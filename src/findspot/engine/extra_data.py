@@ -121,7 +121,12 @@ def _save(
     if drawn is None:
         return space.save_artifact(value, key, project=project)
     return space.save_artifact(
-        drawn.value, key, kind="plot", metadata=drawn.fields.to_metadata(), project=project
+        drawn.value,
+        key,
+        kind="plot",
+        metadata=drawn.fields.to_metadata(),
+        handler=drawn.handler,
+        project=project,
     )
 
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _PICKLE_MARK = b"\x80"
 _MODEL_SUFFIXES = (
     *(".skops", ".pkl", ".pickle", ".joblib", ".onnx", ".safetensors", ".pt", ".pth", ".keras"),
-    *(".h5", ".ubj", ".bin", ".json", ".txt"),
+    *(".h5", ".ubj", ".bin", ".txt", ".json"),
 )
 
 

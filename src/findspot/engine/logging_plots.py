@@ -28,10 +28,12 @@ class NotAPlot(FindspotError):
 
 @dataclass(frozen=True)
 class Drawn:
-    """What is saved of a plot: a value that a handler takes, and the plot's fields."""
+    """What is saved of a plot: a value, the plot's fields, and the name of the handler that takes
+    the value where it is not that of its type."""
 
     value: Any
     fields: Plot
+    handler: str | None = None
 
 
 def log_plot(
@@ -39,6 +41,8 @@ def log_plot(
 ) -> ArtifactVersion:
     """See `JobContext.log_plot`."""
     drawn = plot_of(key, figure, title)
+    if options.get("handler") is None:
+        options["handler"] = drawn.handler
     return log_artifact(context, key, drawn.value, kind="plot", fields=drawn.fields, **options)
 
 
@@ -64,6 +68,10 @@ def plot_of(key: str, figure: Any, title: str | None = None) -> Drawn:
     library = name.partition(".")[0]
     if library == "findspot" and name.endswith("SavedFigure"):
         return Drawn(figure, Plot(format="matplotlib", title=title))
+    if name.endswith("HtmlPage") or name == "IPython.core.display.HTML":
+        return Drawn(figure, Plot(format="html", title=title))
+    if library == "altair" and hasattr(figure, "to_dict"):
+        return Drawn(figure, Plot(format="vega-lite", title=title))
     if library == "plotly" and hasattr(figure, "to_plotly_json"):
         return Drawn(figure, Plot(format="plotly", title=title))
     if library == "PIL" and hasattr(figure, "mode"):
@@ -72,9 +80,8 @@ def plot_of(key: str, figure: Any, title: str | None = None) -> Drawn:
         return _of_file(figure, title)
     if isinstance(figure, str):
         return _of_text(key, figure, title)
-    spec = _spec(figure)
-    if spec is not None:
-        return _of_spec(key, spec, title)
+    if spec_version(figure) is not None:
+        return _of_spec(key, figure, title)
     drawn = _matplotlib_figure(figure)
     if drawn is None:
         raise _refused(key, f"a {name}")
@@ -96,29 +103,20 @@ def _matplotlib_figure(value: Any) -> Any:
     return None
 
 
-def _spec(value: Any) -> Any:
-    """A Vega-Lite specification, or that of a chart (Altair's) that gives one."""
-    if spec_version(value) is not None:
-        return value
-    give = getattr(value, "to_dict", None)
-    if give is None or python_type_name(value).partition(".")[0] != "altair":
-        return None
-    return give()
-
-
 def _of_spec(key: str, spec: Any, title: str | None) -> Drawn:
     try:
         plain = json.loads(json.dumps(spec, allow_nan=False))
     except (TypeError, ValueError) as error:
         raise _refused(key, f"a Vega-Lite specification that is no JSON ({error})") from error
-    named = title or (plain.get("title") if isinstance(plain.get("title"), str) else None)
-    return Drawn(plain, Plot(format="vega-lite", title=named))
+    return Drawn(plain, Plot(format="vega-lite", title=title), handler="vega-lite")
 
 
 def _of_text(key: str, text: str, title: str | None) -> Drawn:
     stripped = text.lstrip()
     if stripped.startswith("<"):
-        return Drawn(text, Plot(format="html", title=title))
+        from findspot.handlers.html_pages import HtmlPage
+
+        return Drawn(HtmlPage(text), Plot(format="html", title=title))
     if stripped.startswith("{"):
         try:
             spec = json.loads(text)

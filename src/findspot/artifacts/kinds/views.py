@@ -24,6 +24,8 @@ _PLOT_FORMATS = {
     "matplotlib.figure": "matplotlib",
     "figure.saved": "matplotlib",
     "plotly.figure": "plotly",
+    "vega-lite": "vega-lite",
+    "html": "html",
     "pillow.image": "image",
 }
 _PICTURES = {".png": "image/png", ".svg": "image/svg+xml", ".jpg": "image/jpeg"}
