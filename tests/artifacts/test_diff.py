@@ -12,9 +12,12 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from findspot import Workspace, pipeline, task
+from findspot.artifacts.comparing.changes import changes
 from findspot.artifacts.diffing import VersionDiff, diff
 from findspot.core.errors import BlobDamaged, NotFound
 from two_workspaces import Booby, make_workspace
@@ -175,6 +178,17 @@ class TestTables:
         assert [row["cells"] for row in found["first_added"]] == [{"n": 1000}, {"n": 1001}]
         back = content(diff(ws, "thing:2", "thing:1"))
         assert (back["rows_added"], back["rows_removed"], back["rows_changed"]) == (0, 2, 0)
+
+    @pytest.mark.parametrize("gone", ["first", "last"])
+    def test_rows_at_an_end_and_a_change(self, ws: Workspace, gone: str) -> None:
+        numbers = list(range(50))
+        changed = [1000 if n == 25 else n for n in numbers]
+        after = changed[5:] if gone == "first" else changed[:-5]
+        found = content(differ(ws, pl.DataFrame({"n": numbers}), pl.DataFrame({"n": after})))
+        assert (found["rows_added"], found["rows_removed"], found["rows_changed"]) == (0, 5, 1)
+        assert found["first"][0]["row_before"] == 25
+        removed = [row["cells"]["n"] for row in found["first_removed"]]
+        assert removed == (numbers[:5] if gone == "first" else numbers[-5:])
 
     def test_by_key(self, ws: Workspace) -> None:
         before = pa.table({"id": ["a", "b", "c"], "v": [1, 2, 3]})
@@ -381,3 +395,32 @@ class TestOthers:
         found = diff(ws, "file:1", "file:2")
         assert "pickle" in found.content[0].reason.lower()
         assert not trap.exists()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=True) | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=2), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(JSON, JSON)
+def test_changes_lead_from_one_value_to_the_other(before: Any, after: Any) -> None:
+    found = changes(before, after)
+    assert changes(after, after) == ()
+    assert (found == ()) == (repr(normal(before)) == repr(normal(after)))
+    assert len({change.path for change in found}) == len(found)
+    back = changes(after, before)
+    swapped = {"added": "removed", "removed": "added", "changed": "changed"}
+    assert {(c.path, swapped[c.what]) for c in found} == {(c.path, c.what) for c in back}
+
+
+def normal(value: Any) -> Any:
+    """A value whose repr is the same for equal values, whatever the order of keys."""
+    if isinstance(value, dict):
+        return {name: normal(value[name]) for name in sorted(value)}
+    if isinstance(value, list):
+        return [normal(item) for item in value]
+    return 0.0 if isinstance(value, float) and value == 0 else value

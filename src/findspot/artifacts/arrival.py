@@ -116,8 +116,18 @@ class _Plan:
         self.batch = Batch()
         self.later = Batch()
         self.conflicts: list[str] = []
+        # Before the versions: where somebody else brings the same ones now, their tags are no
+        # conflict.
+        self._tags = {
+            (project, key): (
+                space.catalog.tags(project, key),
+                space.catalog.protected_tags(project, key),
+            )
+            for project, key in {
+                (new.record.project, new.record.key) for new in shipment.versions if new.record.tags
+            }
+        }
         self.known = space.catalog.versions(new.record.uid for new in shipment.versions)
-        self._tags: dict[tuple[str, str], tuple[dict[str, int], set[str]]] = {}
         for new in sorted(shipment.versions, key=_order):
             found = self.known.get(new.record.uid)
             if found is None:
@@ -134,8 +144,16 @@ class _Plan:
         if jobs:
             ids = self._snapshots(shipment, jobs)
             self.batch.documents.update(shipment.documents)
+            made = {
+                uid
+                for job in jobs
+                for step in job.steps
+                if not step.cached
+                for uid in step.outputs.values()
+            }
+            here = space.catalog.versions(made)
             for job in jobs:
-                self._job(job, ids)
+                self._job(_without_claims(job, here), ids)
 
     def _version(self, new: NewVersion, dropped: set[str]) -> NewVersion:
         record = replace(new.record, number=0)
@@ -146,7 +164,7 @@ class _Plan:
             )
             record = replace(record, name=None)
         if record.tags:
-            here, protected = self._tags_of(record.project, record.key)
+            here, protected = self._tags[record.project, record.key]
             for tag in record.tags:
                 if tag in here:
                     where = f"stays on version {here[tag]}"
@@ -161,16 +179,6 @@ class _Plan:
             free = tuple(tag for tag in record.tags if tag not in here and tag not in protected)
             record = replace(record, tags=free)
         return NewVersion(record, new.files)
-
-    def _tags_of(self, project: str, key: str) -> tuple[dict[str, int], set[str]]:
-        """Where the tags of an artifact are here, and which are protected."""
-        if (project, key) not in self._tags:
-            catalog = self._space.catalog
-            self._tags[project, key] = (
-                catalog.tags(project, key),
-                catalog.protected_tags(project, key),
-            )
-        return self._tags[project, key]
 
     # ------------------------------------------------------------------ jobs
 
@@ -262,6 +270,23 @@ class _Plan:
         if not self._space.catalog.snapshots(snapshot.resource, snapshot.project, snapshot.name):
             return snapshot
         return replace(snapshot, project=_foreign_project(snapshot.project, origin))
+
+
+def _without_claims(job: JobShipment, here: Mapping[str, VersionRecord]) -> JobShipment:
+    """The job without outputs that are versions of this workspace which another job made: records
+    from elsewhere must not change where they came from."""
+
+    def is_claim(uid: str) -> bool:
+        found = here.get(uid)
+        return found is not None and (found.producer is None or found.producer.job != job.record.id)
+
+    steps = [
+        step
+        if step.cached or not any(map(is_claim, step.outputs.values()))
+        else replace(step, outputs={n: u for n, u in step.outputs.items() if not is_claim(u)})
+        for step in job.steps
+    ]
+    return replace(job, steps=steps)
 
 
 def _foreign_project(project: str, origin: str) -> str:

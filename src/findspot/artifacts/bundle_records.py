@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from findspot.artifacts.exchange import JobShipment, Shipment
+from findspot.artifacts.options import LABEL_LENGTH
 from findspot.artifacts.record_json import BadRecord, from_json, to_json
 from findspot.catalog.protocol import NewVersion
 from findspot.core.digests import Digest, hash_bytes, is_digest
@@ -173,6 +174,8 @@ def _check_version(record: VersionRecord, files: tuple[FileEntry, ...], path: st
         _named(path, lambda tag=tag: check_tag(tag))  # type: ignore[misc]
     for label in record.labels:
         _named(path, lambda label=label: check_name(label, "label"))  # type: ignore[misc]
+    if any(len(value) > LABEL_LENGTH for value in record.labels.values()):
+        raise BadRecord(f"{path}.labels", f"a value has over {LABEL_LENGTH} characters")
     if record.kind not in KINDS:
         raise BadRecord(f"{path}.kind", f"it is none of {', '.join(KINDS)}")
     if not 0 <= record.iteration < 10**9 or record.number < 0:

@@ -19,9 +19,10 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from findspot.artifacts.bundle_records import decode, encode
 from findspot.artifacts.exchange import Shipment, chosen, collect, lineage_choice
+from findspot.artifacts.leases import lease
 from findspot.artifacts.location import storage_error
 from findspot.artifacts.record_json import BadRecord
-from findspot.artifacts.transfer import Progress, SentBlobs, TransferReport, report
+from findspot.artifacts.transfer import Progress, SentBlobs, TransferReport, kept, report
 from findspot.artifacts.version import uri_of
 from findspot.core.digests import ALGORITHM, Digest, Hasher, hash_bytes, is_digest
 from findspot.core.errors import BlobDamaged, BlobMissing, FindspotError
@@ -106,6 +107,13 @@ def export_bundle(
             "There is a file already.", where=str(target), how="Choose another name, or replace it."
         )
     shipment = collect(space, chosen(space, artifacts), lineage_choice(lineage))
+    with kept(space, shipment, "export"):
+        return _write(space, shipment, target, progress)
+
+
+def _write(
+    space: ArtifactSpace, shipment: Shipment, target: Path, progress: Progress | None
+) -> Path:
     document, records = encode(shipment)
     sizes = {digest: len(data) for digest, data in records.items()}
     sizes |= {entry.digest: entry.size for entry in shipment.entries()}
@@ -198,9 +206,10 @@ def import_bundle(
     """
     with _opened(Path(file).expanduser()) as bundle:
         shipment = bundle.shipment(space.settings.inline_limit)
-        sent = bundle.store_blobs(space.store, shipment, progress)
-        bundle.check_rest()
-    return report(space, shipment, sent, refresh=False)
+        with lease(space, purpose=f"import of {Path(file).name}"):
+            sent = bundle.store_blobs(space.store, shipment, progress)
+            bundle.check_rest()
+            return report(space, shipment, sent, refresh=False)
 
 
 def read_bundle(file: str | os.PathLike[str]) -> Shipment:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from findspot.artifacts.arrival import record
 from findspot.artifacts.exchange import Shipment, chosen, collect, lineage_choice
+from findspot.artifacts.leases import lease
 from findspot.artifacts.version import uri_of
-from findspot.core.digests import Digest, Hasher, hash_bytes
-from findspot.core.errors import BlobDamaged, BlobMissing, FindspotError
+from findspot.core.digests import Digest, hash_bytes
+from findspot.core.errors import BlobDamaged, BlobMissing, FindspotError, ReadOnly
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactLike, ArtifactSpace
@@ -97,8 +99,9 @@ def push(
                 "Both are the same workspace.", where=str(space.folder), how="Name another one."
             )
         shipment = collect(space, chosen(space, artifacts), choice)
-        sent = send_blobs(space, target, shipment, progress)
-        return report(target, shipment, sent, refresh=True)
+        with kept(space, shipment, "push"), lease(target, purpose="push"):
+            sent = send_blobs(space, target, shipment, progress)
+            return report(target, shipment, sent, refresh=True)
 
 
 def pull(
@@ -131,6 +134,17 @@ class _Opened:
     def __exit__(self, *_: object) -> None:
         if self._own is not None:
             self._own.close()
+
+
+@contextmanager
+def kept(source: ArtifactSpace, shipment: Shipment, purpose: str) -> Iterator[None]:
+    """Keep what is read from being collected meanwhile, where leases can be taken at all."""
+    with ExitStack() as stack:
+        # A workspace that cannot be written to is not collected by its readers either.
+        with suppress(ReadOnly):
+            uids = [new.record.uid for new in shipment.versions]
+            stack.enter_context(lease(source, uids, purpose))
+        yield
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,16 +226,13 @@ def copy_blob(
     try:
         size = source.size(digest)
         with source.open(digest) as reader, target.writer(size_hint=size) as writer:
-            hasher = Hasher()
             while data := reader.read(_BLOCK):
                 if stop.is_set():
                     return
-                hasher.update(data)
                 writer.write(data)
-            found = hasher.digest()
+            found = writer.commit().digest  # the writer hashes what it writes
             if found != digest:
                 raise BlobDamaged(digest, found, where=where)
-            writer.commit()
     except BlobMissing as error:
         raise BlobMissing(
             error.digest, where=where, how="Run the job again that made it, or leave it out."

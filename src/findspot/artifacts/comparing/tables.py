@@ -112,10 +112,21 @@ def _aligned(before: pa.Table, after: pa.Table, names: Sequence[str]) -> tuple[A
     tail = int(np.argmax(from_end[::-1])) if from_end.any() else common
     tail = min(tail, common - head)
     middle = common - head - tail
-    left = np.concatenate([np.arange(head + middle), np.arange(old_rows - tail, old_rows)])
-    right = np.concatenate([np.arange(head + middle), np.arange(new_rows - tail, new_rows)])
-    removed = np.arange(head + middle, old_rows - tail)
-    added = np.arange(head + middle, new_rows - tail)
+    # The rows between the equal ends belong together from their start or from their end on,
+    # whichever leaves fewer of them changed.
+    from_start = int(unequal[head : head + middle].sum())
+    at_start = from_start <= int(from_end[common - tail - middle : common - tail].sum())
+
+    def split(rows: int) -> tuple[Any, Any]:
+        """Rows that belong to one of the other table, and those that do not."""
+        first = head if at_start else rows - tail - middle
+        inner = np.arange(first, first + middle)
+        ends = np.arange(head), inner, np.arange(rows - tail, rows)
+        spare = np.arange(head + middle, rows - tail) if at_start else np.arange(head, first)
+        return np.concatenate(ends), spare
+
+    left, removed = split(old_rows)
+    right, added = split(new_rows)
     return left, right, removed, added
 
 
