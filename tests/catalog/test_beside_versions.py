@@ -115,6 +115,7 @@ def test_a_version_under_a_protected_tag_is_not_deleted(catalog: Catalog) -> Non
         catalog.delete_version(record.uid)
     with pytest.raises(TagProtected):
         catalog.delete_artifact("default", "samples")
+    assert catalog.protected_versions() == [(record.uid, "golden")]
     assert catalog.delete_versions([record.uid, other.uid], now=at(0)) == [other.uid]
     assert catalog.delete_version(record.uid, force=True)
 

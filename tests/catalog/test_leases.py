@@ -141,5 +141,6 @@ def test_blobs_that_are_needed_from_the_store(catalog: Catalog) -> None:
     save(catalog, content=b"inline")
     digests = [hash_bytes(data) for data in (b"stored", b"inline", b"never")]
     assert catalog.referenced(digests) == {digests[0]}
+    assert catalog.blob_owners(digests) == {digests[0]: {stored.uid}}
     catalog.delete_version(stored.uid)
     assert catalog.referenced(digests) == set()

@@ -212,3 +212,36 @@ def test_a_wide_level_costs_no_more_statements_than_a_narrow_one(catalog: Catalo
         assert len(lineage.edges) == 2 * width + 1
         counts.append(counting.count)
     assert counts[0] == counts[1] < 15
+
+
+def test_parents_of_many_versions_at_once(catalog: Catalog) -> None:
+    job, script = new_job(), new_job()
+    raw, read = save(catalog, "raw"), save(catalog, "read")
+    made = new_version("made", producer=made_by(job.id, "fit", "y"))
+    by_script = new_version("script", producer=made_by(script.id))
+    catalog.write(
+        Batch(
+            jobs=[job, script],
+            versions=[made, by_script],
+            steps=[
+                new_step(job.id, "fit", inputs={"x": raw.uid}, outputs={"y": made.record.uid}),
+                new_step(
+                    script.id,
+                    "again",
+                    cached=True,
+                    inputs={"x": read.uid},
+                    outputs={"y": made.record.uid},
+                ),
+            ],
+            inputs=[
+                JobInput(job.id, "fit", "also", read.uid),
+                JobInput(script.id, None, "data", raw.uid),
+            ],
+        )
+    )
+    uids = [made.record.uid, by_script.record.uid, raw.uid, read.uid]
+    expected = {uids[0]: {raw.uid, read.uid}, uids[1]: {raw.uid}}
+    assert catalog.parents(uids) == expected
+    catalog.delete_versions([made.record.uid], now=at(0), dead=[job.id, script.id])
+    assert catalog.version(made.record.uid) is None
+    assert catalog.parents(uids)[made.record.uid] == {raw.uid, read.uid}

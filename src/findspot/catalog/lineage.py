@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 from findspot.catalog.database import Row, Session, chunks, marks, pairs
-from findspot.catalog.rows import JOB, STEP, VERSION, job_from, step_from, version_from
+from findspot.catalog.rows import JOB, STEP, VERSION, from_json, job_from, step_from, version_from
 from findspot.core.records import JobRecord, Lineage, LineageEdge, StepRecord, VersionRecord
 
 Place = tuple[str, str]
@@ -163,3 +163,32 @@ class LineageReader:
             f"SELECT {JOB} FROM jobs WHERE id IN ({{}})", sorted(ids)
         )
         return {row[0]: job_from(row) for row in rows}
+
+
+_PARENTS = (
+    "SELECT o.version, s.inputs FROM step_outputs o"
+    " JOIN steps s ON s.job = o.job AND s.name = o.step"
+    " WHERE NOT s.cached AND o.version IN ({})",
+    "SELECT v.uid, s.inputs FROM versions v"
+    " JOIN steps s ON s.job = v.job AND s.name = v.step WHERE v.uid IN ({})",
+)
+_READ_BY_MAKERS = (
+    "SELECT o.version, i.version FROM step_outputs o"
+    " JOIN job_inputs i ON i.job = o.job AND i.step = o.step WHERE o.version IN ({})",
+    "SELECT v.uid, i.version FROM versions v JOIN job_inputs i ON i.job = v.job"
+    " AND COALESCE(i.step, '') = COALESCE(v.step, '') WHERE v.uid IN ({})",
+)
+
+
+def parents_of(session: Session, uids: Iterable[str]) -> dict[str, set[str]]:
+    """See `Catalog.parents`."""
+    found: dict[str, set[str]] = {}
+    for chunk in chunks(uids):
+        text, params = marks(chunk)
+        for sql in _PARENTS:
+            for uid, inputs in session.rows(sql.format(text), params):
+                found.setdefault(uid, set()).update(from_json(inputs).values())
+        for sql in _READ_BY_MAKERS:
+            for uid, read in session.rows(sql.format(text), params):
+                found.setdefault(uid, set()).add(read)
+    return found

@@ -210,6 +210,10 @@ class Catalog(Protocol):
 
     def protected_tags(self, project: str, key: str) -> set[str]: ...
 
+    def protected_versions(self) -> list[tuple[str, str]]:
+        """The uid of every version under a protected tag, and the tag."""
+        ...
+
     def move_artifact(self, project: str, key: str, to_project: str, to_key: str) -> int:
         """Rename an artifact, with all versions, tags, their protection and history; how many
         versions it has. Uids, numbers and bytes stay. The project is created where it is new.
@@ -307,6 +311,11 @@ class Catalog(Protocol):
         """Those of the digests that some version or snapshot needs from the store now."""
         ...
 
+    def blob_owners(self, digests: Iterable[Digest]) -> dict[Digest, set[str]]:
+        """The uids of versions and ids of snapshots that need each of them from the store;
+        digests that nobody needs are left out."""
+        ...
+
     def users_of_blob(self, digest: Digest, *, limit: int = 20) -> list[tuple[VersionRecord, str]]:
         """Versions with a file of these bytes, and the file's path."""
         ...
@@ -388,6 +397,11 @@ class Catalog(Protocol):
         depth: int | None = None,
     ) -> Lineage:
         """All that made a version, or was made from it; ``depth`` counts steps."""
+        ...
+
+    def parents(self, uids: Iterable[str]) -> dict[str, set[str]]:
+        """For versions, deleted ones too, the uids of what their makers were given or read; those
+        that were made from nothing are left out."""
         ...
 
     def check(self) -> list[str]:

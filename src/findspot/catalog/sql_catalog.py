@@ -12,7 +12,7 @@ from findspot.catalog.deleting import delete_artifact, delete_version, delete_ve
 from findspot.catalog.errors import RecordExists
 from findspot.catalog.importing import ImportWriter, only_new
 from findspot.catalog.leasing import read_leases, release_lease, renew_lease, take_lease
-from findspot.catalog.lineage import LineageReader
+from findspot.catalog.lineage import LineageReader, parents_of
 from findspot.catalog.linking import (
     add_links,
     add_signature,
@@ -222,6 +222,14 @@ class SqlCatalog(CatalogReader):
         )
         return {row[0] for row in rows}
 
+    def protected_versions(self) -> list[tuple[str, str]]:
+        rows = self._database.rows(
+            "SELECT v.uid, t.tag FROM protected_tags p JOIN tags t"
+            " ON t.project = p.project AND t.key = p.key AND t.tag = p.tag"
+            " JOIN versions v ON v.id = t.version ORDER BY v.id, t.tag"
+        )
+        return [(row[0], row[1]) for row in rows]
+
     def move_artifact(self, project: str, key: str, to_project: str, to_key: str) -> int:
         with self._database.writing() as session:
             return move_artifact(
@@ -320,6 +328,16 @@ class SqlCatalog(CatalogReader):
             found.update(Digest(row[0]) for row in rows)
         return found
 
+    def blob_owners(self, digests: Iterable[Digest]) -> dict[Digest, set[str]]:
+        found: dict[Digest, set[str]] = {}
+        for chunk in chunks(digests):
+            text, values = marks(chunk)
+            for digest, owner in self._database.rows(
+                f"SELECT digest, owner FROM files WHERE digest IN ({text}) AND in_store", values
+            ):
+                found.setdefault(Digest(digest), set()).add(owner)
+        return found
+
     def inline_blobs(self) -> Iterator[tuple[Digest, bytes]]:
         last = 0
         while True:
@@ -349,6 +367,10 @@ class SqlCatalog(CatalogReader):
     ) -> Lineage:
         with self._database.reading() as session:
             return LineageReader(session).read(uid, direction, depth)
+
+    def parents(self, uids: Iterable[str]) -> dict[str, set[str]]:
+        with self._database.reading() as session:
+            return parents_of(session, uids)
 
     def check(self) -> list[str]:
         faults = self._database.faults()
