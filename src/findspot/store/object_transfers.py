@@ -138,7 +138,11 @@ class Transfers:
         import obstore
 
         if found.size > most:
-            self.put_parts(target, self.parts(source)[1], found.size)
+            parts = self.parts(source)[1]
+            with ThreadPoolExecutor(1, thread_name_prefix="findspot-copy") as pool:
+                # The client asks for parts in a thread that must not wait for the client.
+                ahead = iter(lambda: pool.submit(next, parts, None).result(), None)
+                self.put_parts(target, ahead, found.size)
             return
         with object_failures(self._place, "write"):
             obstore.copy(self.client, source, target)
