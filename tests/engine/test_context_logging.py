@@ -22,9 +22,11 @@ from sklearn.preprocessing import StandardScaler
 from findspot import CheckFailed, JobContext, NotFound, Workspace, current_job, pipeline, task
 from findspot.artifacts.kinds import Dataset, Model, Plot, kind_of, show_plot
 from findspot.core.errors import InvalidName
+from findspot.data import UnknownScheme
 from findspot.engine.logging_artifacts import BadSource
 from findspot.engine.logging_plots import NotAPlot
 from findspot.engine.publishing import BadArtifactPath, set_artifact_path
+from findspot.handlers.errors import NoHandler
 
 FRAME = pd.DataFrame({"x": [1.5, 2.5, 3.5, 4.5], "label": [0, 0, 1, 1]})
 
@@ -215,6 +217,29 @@ def test_formats_for_people(ws: Workspace, table: Any, format: str) -> None:
     view = kind_of(saved)
     assert isinstance(view, Dataset)
     assert (view.format, view.rows, view.target_column) == (format, 4, "label")
+    assert saved.preview is not None
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pl.Series("q", [1, 2, 3]),
+        pd.Series([1, 2, 3], name="q"),
+        pl.LazyFrame({"q": [1, 2, 3]}),
+        pd.DataFrame(),
+        pd.DataFrame([[1, 2]]),
+        pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", "b"), ("a", "c")])),
+        np.array([(1, 2.5)], dtype=[("a", int), ("b", float)]),
+        np.zeros((2, 2, 2)),
+        [1, 2, 3],
+    ],
+    ids=lambda table: type(table).__name__,
+)
+def test_unusual_tables(ws: Workspace, table: Any) -> None:
+    with ws.start_job("log") as job:
+        saved = job.log_dataset("d", table, preview=2)
+    assert saved.kind == "dataset"
+    assert isinstance(kind_of(saved), Dataset)
     assert saved.preview is not None
 
 
@@ -456,6 +481,36 @@ def test_a_readable_copy_beside_the_store(ws: Workspace, tmp_path: Path) -> None
     assert saved.load().read_text() == "hi"
 
 
+def test_copies_in_a_bucket(ws: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "many" / "deep").mkdir(parents=True)
+    (tmp_path / "many" / "deep" / "a.txt").write_text("a")
+    with ws.start_job("train") as job:
+        place = f"memory://{job.id}/out"
+        job.log_artifact("note", body="hi", artifact_path=place)
+        job.log_artifact("many", local_path=tmp_path / "many", artifact_path=place)
+        assert job.get_dataitem(f"{place}/note").get() == b"hi"
+        assert job.get_dataitem(f"{place}/many/deep/a.txt").get() == b"a"
+
+
+def test_a_copy_that_cannot_be_made(ws: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with ws.start_job("train") as job, pytest.raises(BadArtifactPath, match="itself is saved"):
+        job.log_artifact("note", body="hi", artifact_path=tmp_path / "file")
+    assert ws.get_artifact("note").load().read_text() == "hi"
+
+
+def test_a_failed_save_leaves_no_extra_data(ws: Workspace) -> None:
+    with ws.start_job("train") as job:
+        with pytest.raises(NoHandler):
+            job.log_artifact("note", threading.Lock(), extra_data={"a": [1]})
+        for wrong in ([("loss", 1)], "loss", None):
+            with pytest.raises(CheckFailed, match="no mapping"):
+                job.log_metrics(wrong)  # type: ignore[arg-type]
+            with pytest.raises(CheckFailed, match="no mapping"):
+                job.log_results(wrong)  # type: ignore[arg-type]
+    assert ws.list_artifacts() == []
+
+
 def test_the_nearest_path_wins(ws: Workspace, tmp_path: Path) -> None:
     set_artifact_path(tmp_path / "session" / "{{job.id}}")
     try:
@@ -476,6 +531,7 @@ def test_the_nearest_path_wins(ws: Workspace, tmp_path: Path) -> None:
         ("{{experiment}}", CheckFailed, "no value here"),
         ("../out", BadArtifactPath, "leaves its root"),
         ("", BadArtifactPath, "empty"),
+        ("ftp://host/out", UnknownScheme, "ftp"),
     ],
 )
 def test_wrong_paths(ws: Workspace, path: str, error: type[Exception], message: str) -> None:

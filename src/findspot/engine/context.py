@@ -176,7 +176,7 @@ class JobContext:
         at: Any = step
         points: list[MetricPoint] = []
         problems: list[Problem] = []
-        for name, value in metrics.items():
+        for name, value in _named("The metrics", metrics).items():
             try:
                 check_name(name, "metric")
                 points.append(MetricPoint(self.id, self.step, name, float(value), step, time))
@@ -202,7 +202,7 @@ class JobContext:
         """Record several results; see `log_result`."""
         from findspot.artifacts.kinds.checks import scalar
 
-        plain = {name: scalar(value) for name, value in results.items()}
+        plain = {name: scalar(value) for name, value in _named("The results", results).items()}
         numbers = {name: value for name, value in plain.items() if isinstance(value, int | float)}
         for name in plain:
             check_name(name, "result")
@@ -444,6 +444,13 @@ class JobContext:
 
     def __repr__(self) -> str:
         return f"<JobContext {self.id}{f' step {self.step}' if self.step else ''}>"
+
+
+def _named(subject: str, values: Any) -> Mapping[str, Any]:
+    if not isinstance(values, Mapping):
+        found = type(values).__name__
+        raise CheckFailed(subject, [Problem("$", "they are no mapping of names", found=found)])
+    return values
 
 
 def current_job() -> JobContext:

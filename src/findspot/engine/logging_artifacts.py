@@ -66,16 +66,18 @@ class LogOptions:
         if tag is not None:
             tags = given.get("tags", ())
             given["tags"] = [tag, *([tags] if isinstance(tags, str) else tags)]
-        unknown = given.keys() - cls.__dataclass_fields__.keys()
-        if unknown:
-            known = ", ".join(["tag", *cls.__dataclass_fields__])
-            raise CheckFailed(
-                "The call",
-                [
-                    Problem(name, "there is no such option", expected=known)
-                    for name in sorted(unknown)
-                ],
-            )
+        known = ", ".join(["tag", *cls.__dataclass_fields__])
+        problems = [
+            Problem(name, "there is no such option", expected=known)
+            for name in sorted(given.keys() - cls.__dataclass_fields__.keys())
+        ]
+        problems += [
+            Problem(name, "it is no mapping", found=type(given[name]).__name__)
+            for name in ("extra_data", "metadata")
+            if not isinstance(given.get(name, {}), Mapping)
+        ]
+        if problems:
+            raise CheckFailed("The call", problems)
         return cls(**given)
 
 
@@ -91,8 +93,9 @@ def save_logged(
 ) -> ArtifactVersion:
     """Save a value as an artifact of a job, and make it an output of the job under its key.
 
-    Everything is checked before anything is saved. Values among the extra data are saved first, as
-    artifacts of their own; the version then names them in the transaction that records it.
+    Nothing is recorded before all is checked and the value's bytes are stored. Then values among
+    the extra data become artifacts of their own, which the version names in the transaction that
+    records it.
 
     Args:
         fields: of the kind; they become metadata.
@@ -102,31 +105,9 @@ def save_logged(
     metadata = {} if fields is None else fields.to_metadata()
     published = options.artifact_path is not None or context.published
     if published:
-        from findspot.engine.publishing import publish, root_of
+        from findspot.engine.publishing import check_place, publish
 
-        root_of(context, options.artifact_path, key, "1")
-    extras = resolve_extra(
-        context.space, key, options.extra_data, project=context.project, job=context
-    )
-    if extras:
-        metadata["extra_data"] = {name: extra.uri for name, extra in extras.items()}
-    version = _recorded(context, key, value, kind, metadata, options, finish)
-    link_all(context.space, version, extras.values())
-    context.note_output(key, version)
-    if published:
-        publish(context, version, options.artifact_path)
-    return version
-
-
-def _recorded(
-    context: JobContext,
-    key: str,
-    value: Any,
-    kind: str | None,
-    metadata: Mapping[str, Any],
-    options: LogOptions,
-    finish: Callable[[NewVersion], NewVersion] | None,
-) -> ArtifactVersion:
+        check_place(context, options.artifact_path, key)
     with context.active():  # also in threads of the job's, which do not know of it
         new = context.space.prepare(
             value,
@@ -141,16 +122,30 @@ def _recorded(
             project=options.project or context.project,
             iteration=options.iteration,
         )
-        if finish is not None:
-            new = finish(new)
-        numbers = context.space.catalog.write(
-            Batch(
-                versions=[new],
-                outputs=[JobOutput(context.id, key, new.record.uid)],
-            )
-        )
+    if finish is not None:
+        new = finish(new)
+    extras = resolve_extra(
+        context.space, key, options.extra_data, project=context.project, job=context
+    )
+    if extras:
+        named = {name: extra.uri for name, extra in extras.items()}
+        new = with_metadata(new, {"extra_data": named})
+    numbers = context.space.catalog.write(
+        Batch(versions=[new], outputs=[JobOutput(context.id, key, new.record.uid)])
+    )
     record = replace(new.record, number=numbers[new.record.uid])
-    return ArtifactVersion(context.space, record, new.files)
+    version = ArtifactVersion(context.space, record, new.files)
+    link_all(context.space, version, extras.values())
+    context.note_output(key, version)
+    if published:
+        publish(context, version, options.artifact_path)
+    return version
+
+
+def with_metadata(new: NewVersion, added: Mapping[str, Any]) -> NewVersion:
+    """A version that is not recorded yet, with further metadata."""
+    record = replace(new.record, metadata={**new.record.metadata, **added})
+    return replace(new, record=record)
 
 
 def log_artifact(

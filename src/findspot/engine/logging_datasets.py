@@ -41,6 +41,8 @@ def log_dataset(
     """See `JobContext.log_dataset`."""
     key = check_key(key)
     chosen = LogOptions.of(options)
+    if python_type_name(table) == "polars.LazyFrame":
+        table = table.collect()
     names = column_names(table)
     _check(key, names, label_column, format, preview, descriptions or {})
     fields = Dataset(
@@ -88,7 +90,9 @@ def sample_rows(table: Any, count: int) -> list[list[Any]]:
         return [list(row) for row in head.itertuples(index=False, name=None)]
     if hasattr(head, "rows"):
         return [list(row) for row in head.rows()]
-    return [list(row) if hasattr(row, "__len__") else [row] for row in head.tolist()]
+    if hasattr(head, "tolist"):
+        head = head.tolist()
+    return [list(row) if isinstance(row, list | tuple) else [row] for row in head]
 
 
 def _check(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from findspot.artifacts.kinds.models import Model
@@ -26,6 +27,7 @@ from findspot.engine.logging_artifacts import (
     existing,
     file_of_body,
     save_logged,
+    with_metadata,
 )
 from findspot.engine.logging_datasets import column_names
 from findspot.handlers import python_type_name
@@ -173,8 +175,7 @@ def _name_file(new: NewVersion) -> NewVersion:
     found = names[0] if len(names) == 1 else principal_file(names)
     if found is None:
         return new
-    metadata = {**new.record.metadata, "model_file": found}
-    return replace(new, record=replace(new.record, metadata=metadata))
+    return with_metadata(new, {"model_file": found})
 
 
 def principal_file(names: list[str]) -> str | None:
@@ -253,7 +254,7 @@ _FRAMEWORKS: tuple[str, ...] = (
 
 
 def _algorithm(value: Any) -> str | None:
-    if value is ABSENT or isinstance(value, Path):
+    if value is ABSENT or isinstance(value, Path | type | FunctionType):
         return None
     steps = getattr(value, "steps", None)
     if isinstance(steps, list) and steps and isinstance(steps[-1], tuple):  # a pipeline's last step

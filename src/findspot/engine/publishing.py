@@ -106,6 +106,19 @@ def root_of(context: JobContext, path: str | Path | None, name: str, version: st
     return expand(context.artifact_path if path is None else os.fspath(path), values)
 
 
+def check_place(context: JobContext, path: str | Path | None, name: str) -> None:
+    """Find mistakes in an artifact path before anything is saved.
+
+    Raises:
+        CheckFailed, BadArtifactPath, UnknownScheme, BadUrl
+    """
+    root = root_of(context, path, name, "1")
+    if "://" in root:
+        from findspot.data.item import get_dataitem
+
+        get_dataitem(join(root, "file"), space=context.space)
+
+
 def expand(template: str, values: Mapping[str, str]) -> str:
     """A path template with its variables filled in.
 

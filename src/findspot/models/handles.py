@@ -110,7 +110,7 @@ def get_model(
         try:
             return _of_version(space, space.get_artifact(model, project=project), suffix)
         except (InvalidReference, NotFound):
-            if not Path(model).exists():
+            if not model or not Path(model).exists():
                 raise
     return _of_item(space, get_dataitem(Path(model)), suffix)
 
