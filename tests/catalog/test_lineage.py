@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from catalog_records import made_by, new_job, new_step, new_version, save
+from catalog_records import at, made_by, new_job, new_step, new_version, save
 from findspot.catalog.database import Row, Session
 from findspot.catalog.lineage import LineageReader
 from findspot.catalog.protocol import Batch, Catalog, NewVersion
