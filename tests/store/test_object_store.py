@@ -52,7 +52,7 @@ def test_objects_lie_under_the_prefix_by_their_digests(s3_bucket: str) -> None:
     assert list(open_store(f"{s3_bucket}/some").list()) == []
 
 
-@pytest.mark.parametrize("size", [100_000, 9 * MIB])
+@pytest.mark.parametrize("size", [100_000, pytest.param(9 * MIB, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("known", [True, False], ids=["same-process", "another-process"])
 def test_what_is_stored_is_not_sent_again(
     s3_through_proxy: tuple[str, Proxy], tmp_path: Path, size: int, known: bool
@@ -72,6 +72,7 @@ def test_what_is_stored_is_not_sent_again(
     assert proxy.sent == 0, "and it was told by its mark, not by a download"
 
 
+@pytest.mark.slow
 def test_a_blob_whose_mark_says_nothing_is_compared_and_not_sent_again(
     s3_through_proxy: tuple[str, Proxy],
 ) -> None:
@@ -92,6 +93,7 @@ def test_a_blob_whose_mark_says_nothing_is_compared_and_not_sent_again(
     assert store.verify(digest) == Blob(digest, len(data))
 
 
+@pytest.mark.slow
 def test_a_file_that_changes_after_its_hash_is_stored_as_it_was_read(
     s3_bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,6 +211,7 @@ def test_a_server_that_is_overloaded_for_a_while_is_asked_again(
         assert store.read(store.put(data).digest) == data
 
 
+@pytest.mark.slow
 def test_an_upload_that_fails_for_good_leaves_nothing(s3_through_proxy: tuple[str, Proxy]) -> None:
     url, proxy = s3_through_proxy
     store = ObjectBlobStore(url, retries=0)
@@ -365,6 +368,7 @@ def test_an_object_changed_behind_our_back_is_never_returned(s3_bucket: str, siz
     assert store.read(digest) == data
 
 
+@pytest.mark.slow
 def test_an_object_that_shrinks_while_it_is_read_is_damaged(
     s3_through_proxy: tuple[str, Proxy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
