@@ -14,7 +14,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from findspot import Workspace
+from findspot.artifacts.arrival import record
 from findspot.artifacts.bundles import export_bundle, import_bundle
+from findspot.artifacts.exchange import collect
 from findspot.artifacts.moving import move_artifact
 from findspot.artifacts.signing import (
     BadKey,
@@ -31,6 +33,8 @@ from findspot.artifacts.signing import (
     verify_signatures,
 )
 from findspot.artifacts.transfer import push
+from findspot.artifacts.trust import UntrustedVersion
+from findspot.artifacts.version import ArtifactVersion
 from findspot.core.digests import hash_bytes
 from findspot.core.errors import FindspotError, InvalidName
 from findspot.core.records import Signature, now
@@ -269,6 +273,96 @@ class TestTrust:
         one.catalog.add_signature(forged)
         import_bundle(two, export_bundle(one, "n", tmp_path / "b.findspot"))
         assert verify_signatures(two, "n", [public_text(key)])[0].status == "valid"
+
+
+class TestPlugins:
+    SOURCE = """
+from pathlib import Path
+
+from findspot.plugins import ArtifactTask, register
+
+
+@register
+def make() -> str:
+    return "made"
+
+
+class KeepText(ArtifactTask):
+    @staticmethod
+    def serialize(working_dir: Path, name: str, contents: str, **kwargs: object) -> Path:
+        path = working_dir / f"{name}.txt"
+        path.write_text(contents)
+        return path
+
+    @staticmethod
+    def deserialize(working_dir: Path, path: str, **kwargs: object) -> str:
+        return "theirs: " + Path(working_dir, path).read_text()
+
+    @staticmethod
+    def validation() -> None:
+        return None
+"""
+    GRAPH = """
+plugins: [keeper]
+graph:
+  s: {task: make}
+artifact_outputs:
+  kept: {contents: $s, task: {name: KeepText}}
+"""
+
+    @pytest.fixture
+    def kept(self, one: Workspace, tmp_path: Path) -> ArtifactVersion:
+        (tmp_path / "keeper").mkdir()
+        (tmp_path / "keeper" / "tasks.py").write_text(self.SOURCE)
+        (tmp_path / "g.yaml").write_text(self.GRAPH)
+        return one.run(tmp_path / "g.yaml").outputs["kept"]
+
+    def test_the_code_that_loads_it_is_signed(
+        self, one: Workspace, two: Workspace, kept: ArtifactVersion, key: Path
+    ) -> None:
+        sign(one, kept, key)
+        trust_key(two, public_text(key), "ann")
+        push(one, two, kept)
+        there = two.get_artifact("kept")
+        assert signed_by_trusted(two, there.record, there.files) == "ann"
+        assert there.load(trust=True) == "theirs: made"
+
+    def test_another_code_under_the_same_name_is_not(
+        self, one: Workspace, two: Workspace, kept: ArtifactVersion, key: Path, tmp_path: Path
+    ) -> None:
+        sign(one, kept, key)
+        assert kept.producer is not None
+        (tmp_path / "keeper" / "tasks.py").write_text(self.SOURCE.replace("theirs", "evil"))
+        evil = one.add_plugin(tmp_path / "keeper")
+        shipment = collect(one, [kept.record], "full")
+        shipment.jobs[0].record = replace(shipment.jobs[0].record, plugins={"keeper": evil.id})
+        shipment.snapshots.append(replace(evil, files=one.catalog.files(evil.id)))
+        record(two, shipment, refresh=False)
+        trust_key(two, public_text(key), "ann")
+        there = two.get_artifact("kept")
+        assert signed_by_trusted(two, there.record, there.files) is None
+        assert [check.status for check in verify_signatures(two, there)] == ["invalid"]
+
+    def test_without_the_job_nobody_can_say(
+        self, one: Workspace, two: Workspace, kept: ArtifactVersion, key: Path
+    ) -> None:
+        sign(one, kept, key)
+        trust_key(two, public_text(key), "ann")
+        push(one, two, kept, lineage=False)
+        there = two.get_artifact("kept")
+        assert signed_by_trusted(two, there.record, there.files) is None
+        with pytest.raises(FindspotError, match="plugin"):
+            sign(two, there, key)
+
+    def test_the_seal_does_not_come_home(
+        self, one: Workspace, two: Workspace, kept: ArtifactVersion
+    ) -> None:
+        """The seal says nothing of the code that would be run, so it is not taken back."""
+        push(one, two, kept)
+        one.delete_artifact("kept")
+        push(two, one, kept.uid)
+        with pytest.raises(UntrustedVersion):
+            one.load_artifact("kept")
 
 
 def test_the_umask_does_not_open_the_key(tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
 """Ed25519 signatures of versions: who vouches for them, whatever workspace they are in.
 
 A signature is over a statement of all that decides what a version loads as, and of its identity:
-its uid, digest, kind, handler, handler arguments, Python type, time and origin. Its place
-(project, key, number) is no part of it: a version that is moved, pushed or imported is still what
-was signed.
+its uid, digest, kind, handler, handler arguments, Python type, time and origin, and the plugin's
+code where one loads it. Its place (project, key, number) is no part of it: a version that is moved,
+pushed or imported is still what was signed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from findspot.artifacts.location import storage_error, write_once
+from findspot.artifacts.plugin_handlers import PREFIX as PLUGIN
+from findspot.artifacts.version import uri_of
 from findspot.core.canonical import canonical_json
 from findspot.core.errors import FindspotError
 from findspot.core.names import check_name
@@ -231,11 +233,16 @@ def distrust_key(space: ArtifactSpace, key_or_name: str) -> int:
 # --------------------------------------------------------------------------- sign and verify
 
 
-def statement(record: VersionRecord) -> bytes:
-    """What a signature of a version is over: canonical JSON."""
+def statement(record: VersionRecord, code: str | None = None) -> bytes:
+    """What a signature of a version is over: canonical JSON.
+
+    Args:
+        code: the digest of the plugin's files that load it, see `loading_code`.
+    """
     return canonical_json(
         {
             "statement": _STATEMENT,
+            "code": code,
             "uid": record.uid,
             "kind": record.kind,
             "digest": record.digest,
@@ -246,6 +253,19 @@ def statement(record: VersionRecord) -> bytes:
             "origin": record.origin,
         }
     )
+
+
+def loading_code(space: ArtifactSpace, record: VersionRecord) -> str | None:
+    """The digest of the plugin's files that a version is loaded by; None where no plugin is needed,
+    or none is here. Without it a signature would vouch for whatever code comes along."""
+    if not record.handler.startswith(PLUGIN) or record.producer is None:
+        return None
+    plugin = record.handler.removeprefix(PLUGIN).partition("/")[0]
+    job = space.catalog.job(record.producer.job)
+    snapshot = None if job is None else job.plugins.get(plugin)
+    if snapshot is None:
+        return None
+    return manifest_digest(space.catalog.files(snapshot), PLUGIN + plugin)
 
 
 def sign(space: ArtifactSpace, artifact: ArtifactLike, key: KeySource) -> Signature:
@@ -262,7 +282,8 @@ def sign(space: ArtifactSpace, artifact: ArtifactLike, key: KeySource) -> Signat
     if manifest_digest(version.files, version.handler) != version.digest:
         raise FindspotError("Its files are not those of its digest.", where=version.uri)
     private = key if not isinstance(key, str | os.PathLike) else read_private_key(key)
-    signed = base64.b64encode(private.sign(statement(version.record))).decode()
+    code = _code(space, version.record)
+    signed = base64.b64encode(private.sign(statement(version.record, code))).decode()
     public = public_text(private)
     for known in space.catalog.signatures(version.uid):
         if (known.key, known.signature) == (public, signed):
@@ -289,8 +310,11 @@ def verify_signatures(
         given = keys if isinstance(keys, Mapping) else dict.fromkeys(keys, "")
         names = {parse_public_key(key): name for key, name in given.items()}
     right_files = manifest_digest(version.files, version.handler) == version.digest
+    code = loading_code(space, version.record)
+    if _needs_code(version.record) and code is None:
+        right_files = False
     return [
-        _checked(version.record, signature, names, right_files)
+        _checked(version.record, code, signature, names, right_files)
         for signature in space.catalog.signatures(version.uid)
     ]
 
@@ -306,16 +330,38 @@ def signed_by_trusted(
     names = trusted_keys(space)
     if not names or manifest_digest(files, record.handler) != record.digest:
         return None
+    code = loading_code(space, record)
+    if _needs_code(record) and code is None:
+        return None
     for signature in space.catalog.signatures(record.uid):
         if signature.key in names:
-            found = _checked(record, signature, names, True)
+            found = _checked(record, code, signature, names, True)
             if found.status == "valid":
                 return found.name or found.key
     return None
 
 
+def _needs_code(record: VersionRecord) -> bool:
+    return record.handler.startswith(PLUGIN)
+
+
+def _code(space: ArtifactSpace, record: VersionRecord) -> str | None:
+    code = loading_code(space, record)
+    if code is None and _needs_code(record):
+        raise FindspotError(
+            "It is loaded by a plugin, and no job says which state of the plugin that is.",
+            where=uri_of(record),
+            how="Sign versions that a job made, in a workspace that has the job's record.",
+        )
+    return code
+
+
 def _checked(
-    record: VersionRecord, signature: Signature, names: Mapping[str, str], right_files: bool
+    record: VersionRecord,
+    code: str | None,
+    signature: Signature,
+    names: Mapping[str, str],
+    right_files: bool,
 ) -> SignatureCheck:
     from cryptography.exceptions import InvalidSignature
 
@@ -326,7 +372,7 @@ def _checked(
         key = parse_public_key(signature.key)
         raw = base64.b64decode(key.removeprefix(PREFIX))
         signed = base64.b64decode(signature.signature, validate=True)
-        ed25519.Ed25519PublicKey.from_public_bytes(raw).verify(signed, statement(record))
+        ed25519.Ed25519PublicKey.from_public_bytes(raw).verify(signed, statement(record, code))
     except (InvalidSignature, BadKey, ValueError):
         pass  # whatever is wrong with it, it vouches for nothing
     else:
