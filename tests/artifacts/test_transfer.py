@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,15 @@ import numpy as np
 import pytest
 
 from findspot import Workspace, pipeline, task
-from findspot.artifacts.arrival import DifferentContent
+from findspot.artifacts.arrival import DifferentContent, UnsoundRecord, record
+from findspot.artifacts.exchange import Shipment, collect
 from findspot.artifacts.links import link, links
 from findspot.artifacts.transfer import pull, push
 from findspot.artifacts.trust import UntrustedVersion
 from findspot.catalog.protocol import Batch, NewVersion
+from findspot.core.digests import hash_bytes
 from findspot.core.errors import BlobDamaged, BlobMissing, FindspotError, NotFound
-from findspot.core.records import JobQuery
+from findspot.core.records import FileEntry, JobQuery, manifest_digest
 from two_workspaces import Booby, make_workspace
 
 
@@ -235,6 +238,63 @@ class TestLineage:
         assert two.get_job(job.id).record.plugins == {"keeper": mine.id}
 
 
+class TestUnsoundRecords:
+    """What another catalog claims is not believed."""
+
+    @pytest.fixture
+    def shipment(self, one: Workspace, tmp_path: Path) -> Shipment:
+        plugin = tmp_path / "keeper"
+        plugin.mkdir()
+        (plugin / "tasks.py").write_text(
+            "from findspot.plugins import register\n@register\ndef make() -> int:\n    return 1\n"
+        )
+        (tmp_path / "g.yaml").write_text(
+            "plugins: [keeper]\ngraph:\n  s: {task: make}\n"
+            "artifact_outputs:\n  made: {contents: $s}\n"
+        )
+        one.run(tmp_path / "g.yaml")
+        return collect(one, [one.get_artifact("made").record], "full")
+
+    def refused(self, two: Workspace, shipment: Shipment) -> None:
+        before = everything(two)
+        with pytest.raises(UnsoundRecord):
+            record(two, shipment, refresh=True)
+        assert everything(two) == before
+
+    def test_files_of_a_version(self, two: Workspace, shipment: Shipment) -> None:
+        new = shipment.versions[0]
+        forged = replace(new.files[0], digest=hash_bytes(b"other"))
+        shipment.versions[0] = NewVersion(new.record, (forged,))
+        self.refused(two, shipment)
+
+    def test_files_of_a_plugin(self, two: Workspace, shipment: Shipment) -> None:
+        """Otherwise who registers the right files later would be given these."""
+        for i, snapshot in enumerate(shipment.snapshots):
+            if snapshot.resource == "plugin":
+                data = b"print('evil')"
+                file = FileEntry("tasks.py", hash_bytes(data), len(data), data)
+                shipment.snapshots[i] = replace(snapshot, files=(file,))
+        self.refused(two, shipment)
+
+    def test_the_graph_of_an_entrypoint(self, two: Workspace, shipment: Shipment) -> None:
+        for i, snapshot in enumerate(shipment.snapshots):
+            if snapshot.resource == "entrypoint":
+                shipment.snapshots[i] = replace(snapshot, body={"evil": True})
+        self.refused(two, shipment)
+
+    def test_documents(self, two: Workspace, shipment: Shipment) -> None:
+        shipment.documents = dict.fromkeys(shipment.documents, b"{}")
+        self.refused(two, shipment)
+
+    def test_sound_ones_arrive_and_plugins_stay_apart(
+        self, one: Workspace, two: Workspace, shipment: Shipment, tmp_path: Path
+    ) -> None:
+        record(two, shipment, refresh=True)
+        assert two.plugins() == []
+        mine = two.add_plugin(tmp_path / "keeper")
+        assert mine.id != one.get_plugin("keeper").id
+
+
 class TestTrust:
     def test_a_pickle_is_foreign_in_the_target(
         self, one: Workspace, two: Workspace, tmp_path: Path
@@ -262,11 +322,6 @@ class TestTrust:
         self, one: Workspace, two: Workspace
     ) -> None:
         mine = one.save_artifact("mine", "text")
-        from dataclasses import replace
-
-        from findspot.core.digests import hash_bytes
-        from findspot.core.records import FileEntry, manifest_digest
-
         files = (FileEntry("value.txt", hash_bytes(b"theirs"), 6, b"theirs"),)
         digest = manifest_digest(files, "text")
         forged = replace(mine.record, digest=digest, number=0)

@@ -16,7 +16,8 @@ from findspot.artifacts.plugin_handlers import PREFIX as PLUGIN
 from findspot.artifacts.version import uri_of
 from findspot.catalog.errors import NameTaken
 from findspot.catalog.protocol import Batch, NewVersion
-from findspot.core.errors import Conflict
+from findspot.core.digests import hash_bytes
+from findspot.core.errors import Conflict, FindspotError
 from findspot.core.records import (
     ENDED,
     Failure,
@@ -24,7 +25,10 @@ from findspot.core.records import (
     Link,
     Snapshot,
     VersionRecord,
+    document_digest,
+    manifest_digest,
 )
+from findspot.plugins.source_files import files_digest
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
@@ -44,6 +48,19 @@ class DifferentContent(Conflict):
             f"{record.digest}); nothing was recorded.",
             where=uri_of(found),
             how="One of the two workspaces was tampered with. Verify both: findspot verify",
+        )
+
+
+class UnsoundRecord(FindspotError):
+    """A record from elsewhere has a digest that is not that of what it describes."""
+
+    exit_code = 5
+
+    def __init__(self, where: str) -> None:
+        super().__init__(
+            "The record does not have the digest of its content; nothing was recorded.",
+            where=where,
+            how="Where it comes from, something was damaged or tampered with: findspot verify",
         )
 
 
@@ -73,8 +90,9 @@ def record(space: ArtifactSpace, shipment: Shipment, *, refresh: bool) -> Arriva
             that were read from a live workspace.
 
     Raises:
-        DifferentContent: nothing is recorded.
+        UnsoundRecord, DifferentContent: nothing is recorded.
     """
+    _check(shipment)
     dropped: set[str] = set()
     for _ in range(_ATTEMPTS):
         plan = _Plan(space, shipment, dropped, refresh)
@@ -96,6 +114,23 @@ def record(space: ArtifactSpace, shipment: Shipment, *, refresh: bool) -> Arriva
     )
     _add_annotations(space, shipment, arrival, refresh=refresh)
     return arrival
+
+
+def _check(shipment: Shipment) -> None:
+    """Digests stand for contents everywhere, so none is believed that another workspace wrote."""
+    for new in shipment.versions:
+        if manifest_digest(new.files, new.record.handler) != new.record.digest:
+            raise UnsoundRecord(uri_of(new.record))
+    for digest, document in shipment.documents.items():
+        if hash_bytes(document) != digest:
+            raise UnsoundRecord(f"document {digest}")
+    for snapshot in shipment.snapshots:
+        if snapshot.resource == "plugin":
+            right = files_digest(snapshot.name, {f.path: f.digest for f in snapshot.files})
+        else:
+            right = document_digest(snapshot.body)
+        if right != snapshot.digest:
+            raise UnsoundRecord(f"{snapshot.resource} {snapshot.name}")
 
 
 def _named(batch: Batch, error: NameTaken) -> set[str]:
@@ -267,11 +302,13 @@ class _Plan:
     def _placed(self, snapshot: Snapshot, origin: str) -> Snapshot:
         """Where a snapshot from elsewhere goes.
 
-        Versions of plugins are looked up by name, newest first, so code from elsewhere must never
-        become the newest under a name that is in use here.
+        Plugins are looked up by name, newest first, so code from elsewhere must never be the newest
+        under a name of this project, not even of a plugin that is not here yet: the digest says
+        which files it has, but not what the record claims to have found in them.
         """
         snapshot = replace(snapshot, number=0)
-        if not self._space.catalog.snapshots(snapshot.resource, snapshot.project, snapshot.name):
+        names = self._space.catalog.snapshots(snapshot.resource, snapshot.project, snapshot.name)
+        if snapshot.resource == "entrypoint" and not names:
             return snapshot
         return replace(snapshot, project=_foreign_project(snapshot.project, origin))
 
