@@ -7,8 +7,9 @@ current folder by the first save. Each function is also a method of a `Workspace
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from findspot.artifacts.current import current_space
@@ -118,27 +119,47 @@ def delete_artifact(key: str, *, project: str | None = None) -> int:
     return current_space().delete_artifact(key, project=project)
 
 
-def start_job(
-    name: str,
-    *,
-    params: Mapping[str, Any] | None = None,
-    project: str | None = None,
-    experiment: str | None = None,
-    labels: Mapping[str, Any] | None = None,
-    seed: int | None = None,
-) -> AbstractContextManager[JobContext]:
+def start_job(name: str, **options: Any) -> AbstractContextManager[JobContext]:
     """A job that lasts as long as a ``with`` block; see `findspot.engine.scripts.start_job`."""
     from findspot.engine.scripts import start_job
 
-    return start_job(
-        current_space(),
-        name,
-        params=params,
-        project=project,
-        experiment=experiment,
-        labels=labels,
-        seed=seed,
-    )
+    return start_job(current_space(), name, **options)
+
+
+def run_function(
+    what: str | Path | Callable[..., Any], handler: str | None = None, **options: Any
+) -> Job:
+    """Run a function of a file or module as a job; see `Workspace.run_function`."""
+    from findspot.engine.functions import run_function
+    from findspot.engine.targets import find_function
+
+    return run_function(current_space(), find_function(what, handler), **options)
+
+
+def set_environment(
+    *, project: str | None = None, artifact_path: str | Path | None = None
+) -> tuple[str, str | None]:
+    """Choose the project and the artifact path of what this process does from now on.
+
+    Args:
+        project: made where it is not there; None: as it is.
+        artifact_path: where copies of what jobs log are published: a folder or a URL, with
+            variables such as ``{{project}}`` and ``{{job.id}}``; None: as it is.
+
+    Returns:
+        the project and the artifact path in force.
+
+    Raises:
+        InvalidName, CheckFailed, BadArtifactPath: nothing has changed.
+    """
+    from findspot.engine.publishing import session_artifact_path, set_artifact_path
+
+    space = current_space()
+    if project is not None:
+        space.use_project(project)
+    if artifact_path is not None:
+        set_artifact_path(artifact_path)
+    return space.project, session_artifact_path()
 
 
 def get_job(id: str) -> Job:

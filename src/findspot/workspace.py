@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from findspot.artifacts.space import ArtifactSpace
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from findspot.core.records import JobStatus, Snapshot
     from findspot.engine.context import JobContext
     from findspot.engine.jobs import Job
-    from findspot.engine.pipelines import Pipeline
 
 
 class JobListing(list["Job"]):
@@ -47,44 +47,28 @@ class Workspace(ArtifactSpace):
     [1, 2, 3]
     """
 
-    def start_job(
-        self,
-        name: str,
-        *,
-        params: Mapping[str, Any] | None = None,
-        project: str | None = None,
-        experiment: str | None = None,
-        labels: Mapping[str, Any] | None = None,
-        seed: int | None = None,
-    ) -> AbstractContextManager[JobContext]:
+    def start_job(self, name: str, **options: Any) -> AbstractContextManager[JobContext]:
         """A job that lasts as long as a ``with`` block; see `findspot.engine.scripts.start_job`."""
         from findspot.engine.scripts import start_job
 
-        return start_job(
-            self,
-            name,
-            params=params,
-            project=project,
-            experiment=experiment,
-            labels=labels,
-            seed=seed,
-        )
+        return start_job(self, name, **options)
 
     def run(
         self,
-        what: str | Path | Pipeline[..., Any],
+        what: str | Path | Callable[..., Any],
         *,
         params: Mapping[str, Any] | None = None,
         artifacts: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Job:
-        """Run a YAML entrypoint, ``module:pipeline`` or a pipeline as a job, to its end.
+        """Run a YAML entrypoint, a pipeline or a function as a job, to its end.
 
         Args:
-            what: a YAML file's path, ``module:pipeline`` (or ``file.py:pipeline``), or a pipeline.
+            what: a YAML file's path, ``module:name``, ``file.py:name``, a pipeline, a function.
             params: values of parameters.
             artifacts: saved versions for artifact inputs: references, uids, `ArtifactVersion`.
-            options: as of `Pipeline.run`: project, experiment, executor, workers, cache, seed ...
+            options: as of `Pipeline.run` (project, experiment, executor, workers, cache, seed ...),
+                or for a function as of `run_function`.
 
         Raises:
             NotFound: there is no such file, module or pipeline.
@@ -92,11 +76,14 @@ class Workspace(ArtifactSpace):
         """
         from findspot.engine.entrypoints import open_file
         from findspot.engine.launching import JobOptions, launch
+        from findspot.engine.pipelines import Pipeline
         from findspot.engine.targets import find_target
 
-        values = _together(params or {}, artifacts or {})
         target = find_target(what)
-        if not isinstance(target, Path):
+        if isinstance(target, FunctionType):
+            return self.run_function(target, params=params, inputs=artifacts, **options)
+        values = _together(params or {}, artifacts or {})
+        if isinstance(target, Pipeline):
             return target.options(workspace=self, **options).run(**values)
         chosen = JobOptions(**options)
         entrypoint = open_file(self, target, project=chosen.project or self.project)
@@ -109,13 +96,36 @@ class Workspace(ArtifactSpace):
             plugins=entrypoint.plugins,
         )
 
-    def check(self, what: str | Path | Pipeline[..., Any]) -> list[Problem]:
+    def run_function(
+        self,
+        what: str | Path | Callable[..., Any],
+        handler: str | None = None,
+        **options: Any,
+    ) -> Job:
+        """Run a function of a file or module as a job; see
+        `findspot.engine.functions.run_function`.
+
+        Args:
+            what: ``file.py``, ``file.py:name``, ``module:name``, or the function itself.
+            handler: the function's name where ``what`` is only a file.
+            options: params, inputs, returns, artifact_path, name, project, experiment,
+                labels, seed.
+        """
+        from findspot.engine.functions import run_function
+        from findspot.engine.targets import find_function
+
+        return run_function(self, find_function(what, handler), **options)
+
+    def check(self, what: str | Path | Callable[..., Any]) -> list[Problem]:
         """Every mistake in a YAML entrypoint or a pipeline; nothing is run or recorded."""
         from findspot.engine.entrypoints import check_file
+        from findspot.engine.pipelines import Pipeline
         from findspot.engine.targets import find_target
 
         target = find_target(what)
-        return check_file(target)[1] if isinstance(target, Path) else target.problems()
+        if isinstance(target, Path):
+            return check_file(target)[1]
+        return target.problems() if isinstance(target, Pipeline) else []
 
     def list_jobs(self, **conditions: Any) -> JobListing:
         """Jobs that fit all of the given conditions, newest first; see `list_jobs`."""

@@ -163,7 +163,7 @@ TARGETS = [
     ("flow:halvin", 3, "Did you mean halving"),
     ("flow.py:halvin", 3, "Did you mean halving"),
     ("flow.py", 2, "flow.py:halving, flow.py:waiting, flow.py:wrong"),
-    ("flow:halve", 2, "Decorate the function with @pipeline."),
+    ("flow:time", 2, "neither a pipeline nor a function"),
     ("flow:", 2, "Write module:name."),
     (".", 2, "'.' is a folder."),
     ("flow:wrong", 2, "flow.py:43"),

@@ -252,8 +252,7 @@ def inc(x: int) -> int:
 def one(x: int = 1):
     return {"out": inc(x)}
 
-def plain():
-    pass
+NUMBER = 3
 """
 
     def test_a_file_with_one_pipeline(self, ws: Workspace, tmp_path: Path) -> None:
@@ -271,7 +270,7 @@ def plain():
         ("target", "said"),
         [
             ("{file}:two", "one"),
-            ("{file}:plain", "no pipeline"),
+            ("{file}:NUMBER", "neither a pipeline nor a function"),
             ("absent_module:one", "absent_module"),
             ("{folder}/absent.py:one", "absent.py"),
         ],

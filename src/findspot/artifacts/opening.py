@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -120,6 +121,13 @@ class OpenedWorkspace:
         """The current project: of the running job, or of the settings."""
         active = ACTIVE.get()
         return self.settings.project if active is None else active.project
+
+    def use_project(self, name: str) -> None:
+        """Make a project the current one of this object; it is made where it is not there."""
+        check_name(name, "project name")
+        self.catalog.add_project(name)
+        self.settings = replace(self.settings, project=name)
+        self._overrides["project"] = name
 
     def init(self, *, project: str | None = None) -> bool:
         """Make the workspace's folder and catalog now; False where it exists already.

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import FunctionType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -29,7 +30,13 @@ if TYPE_CHECKING:
     StepListener = Callable[[StepRecord], None]
 
 Target = Annotated[
-    str, typer.Argument(help="A YAML entrypoint, module:pipeline, or file.py:pipeline.")
+    str, typer.Argument(help="A YAML entrypoint, or module:name or file.py:name of a pipeline.")
+]
+Runnable = Annotated[
+    str,
+    typer.Argument(
+        help="A YAML entrypoint, or module:name or file.py:name of a pipeline or function."
+    ),
 ]
 
 # A paragraph each, so that Typer keeps them apart.
@@ -39,11 +46,13 @@ findspot run rescale.yaml -p title="Three ways" -a samples=samples:latest
 
 findspot run training:train -p lr=0.1 --experiment sweep
 
-findspot run training.py:train --executor processes --workers 4 --json"""
+findspot run training.py:train --executor processes --workers 4 --json
+
+findspot run script.py:test_model -p label_column=label -i test_set=https://example.org/iris.csv"""
 
 
 def run(
-    target: Target,
+    target: Runnable,
     param: Annotated[
         list[str] | None,
         typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter; repeatable."),
@@ -56,6 +65,23 @@ def run(
             metavar="NAME=REF",
             help="A saved version for an artifact input; repeatable.",
         ),
+    ] = None,
+    item: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            "-i",
+            metavar="NAME=URL",
+            help="An input of a function: a URL, a path or a reference; repeatable.",
+        ),
+    ] = None,
+    artifact_path: Annotated[
+        str | None,
+        typer.Option(help="Where copies of what a function logs are published."),
+    ] = None,
+    returns: Annotated[
+        list[str] | None,
+        typer.Option(help="How a function's value is logged: key or key:kind; repeatable."),
     ] = None,
     project: Project = None,
     experiment: Annotated[
@@ -70,31 +96,41 @@ def run(
     label: Labels = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run an entrypoint or a pipeline as a job.
+    """Run an entrypoint, a pipeline or a function as a job.
 
     Ends with exit code 0 when the job finished, 1 when it failed, 130 when it was interrupted.
     """
     texts = pairs(param, "--param")
-    artifacts = pairs(artifact, "--artifact")
+    artifacts = {**pairs(artifact, "--artifact"), **pairs(item, "--input")}
     labels = pairs(label, "--label")
+    belongs = {"project": project, "experiment": experiment, "labels": labels, "seed": seed}
+    of_graphs = {"executor": executor, "workers": workers, "cache": None if cache else False}
+    of_functions = {"artifact_path": artifact_path, "returns": returns}
 
     def started(on_step: StepListener) -> Job:
         found = find(target)
+        if isinstance(found, FunctionType):
+            chosen = _only(of_functions, of_graphs, "A function runs here and now")
+        else:
+            chosen = _only(of_graphs, of_functions, "This is no function")
+            chosen["on_step"] = on_step
         return open_workspace().run(
-            found,
-            params=_params(found, texts),
-            artifacts=artifacts,
-            project=project,
-            experiment=experiment,
-            executor=executor,
-            workers=workers,
-            cache=cache,
-            seed=seed,
-            labels=labels,
-            on_step=on_step,
+            found, params=_params(found, texts), artifacts=artifacts, **belongs, **chosen
         )
 
     follow(target, started, as_json=as_json)
+
+
+def _only(wanted: dict[str, Any], other: dict[str, Any], reason: str) -> dict[str, Any]:
+    """The given options of one kind of target.
+
+    Raises:
+        UsageMistake: some of the other kind are given.
+    """
+    surplus = [f"--{name.replace('_', '-')}" for name, value in other.items() if value is not None]
+    if surplus:
+        raise UsageMistake(f"{reason}: {', '.join(surplus)} mean nothing for it.")
+    return {name: value for name, value in wanted.items() if value is not None}
 
 
 def follow(what: str, start: Callable[[StepListener], Job], *, as_json: bool) -> None:
@@ -130,7 +166,7 @@ def import_from_here() -> None:
         sys.path.insert(0, here)
 
 
-def find(target: str) -> Path | Pipeline[..., Any]:
+def find(target: str) -> Path | Pipeline[..., Any] | FunctionType:
     """What a command is asked to work on.
 
     Raises:
@@ -146,26 +182,38 @@ def find(target: str) -> Path | Pipeline[..., Any]:
 
 def find_pipeline(target: str) -> Pipeline[..., Any]:
     """A pipeline by ``module:pipeline`` or ``file.py:pipeline``."""
+    from findspot.engine.pipelines import Pipeline
+
     found = find(target)
-    if isinstance(found, Path):
+    if not isinstance(found, Pipeline):
         raise UsageMistake(
             f"{target!r} names no pipeline.", how="Write module:pipeline or file.py:pipeline."
         )
     return found
 
 
-def _params(found: Path | Pipeline[..., Any], texts: dict[str, str]) -> dict[str, Any]:
+def _params(
+    found: Path | Pipeline[..., Any] | FunctionType, texts: dict[str, str]
+) -> dict[str, Any]:
     """Parameters read by their types; what is no parameter is left for the run to complain of,
     with all other mistakes."""
     from findspot.core.errors import CheckFailed
     from findspot.engine.entrypoints import check_file
     from findspot.engine.pipelines import Pipeline
+    from findspot.graph.spec import Parameter, TaskGraph
+    from findspot.graph.task_specs import task_spec
     from findspot.graph.values import parse_parameters
 
     if not texts:
         return {}
     if isinstance(found, Pipeline):
         graph = found.graph()
+    elif isinstance(found, FunctionType):
+        inputs = task_spec(found, found.__name__).inputs
+        graph = TaskGraph(
+            name=found.__name__,
+            parameters={i.name: Parameter(name=i.name, type=i.type) for i in inputs},
+        )
     else:
         graph, problems = check_file(found)
         if problems:

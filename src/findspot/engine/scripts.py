@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from findspot.catalog.protocol import Batch
 from findspot.core.canonical import is_plain
+from findspot.core.digests import Digest, hash_bytes
 from findspot.core.errors import CheckFailed, Problem
 from findspot.core.ids import new_uid
 from findspot.core.names import check_name
 from findspot.core.records import Failure, JobRecord, JobStatus, JobUpdate, LogLine, now
+from findspot.data.urls import without_secrets
 from findspot.engine.capture import Capture
 from findspot.engine.context import CURRENT, JobContext
 from findspot.engine.environment import EnvironmentProbe
@@ -35,6 +39,10 @@ def start_job(
     experiment: str | None = None,
     labels: Mapping[str, Any] | None = None,
     seed: int | None = None,
+    inputs: Mapping[str, str] | None = None,
+    artifact_path: str | Path | None = None,
+    function: str | None = None,
+    code: bytes | None = None,
 ) -> Iterator[JobContext]:
     """A job that lasts as long as the ``with`` block.
 
@@ -46,11 +54,28 @@ def start_job(
         params: plain values, to be shown and compared.
         experiment: a question that several jobs answer, by name.
         seed: given to random, NumPy and torch, where they are imported, at the start.
+        inputs: URLs or references by the names under which `JobContext.get_input` gives them.
+        artifact_path: where copies of what is logged are published: a folder or URL, with variables
+            such as ``{{project}}`` and ``{{job.id}}``.
+        function: what runs, as ``module:name``. code: the text of its file, which is kept.
 
     Raises:
         InvalidName, CheckFailed: a name or a parameter is wrong; nothing is recorded.
     """
     record = _record(space, name, params or {}, project, experiment, labels or {}, seed)
+    options: dict[str, Any] = {"script": sys.argv[0] if sys.argv else ""}
+    if function is not None:
+        options["function"] = function
+    if inputs:
+        options["inputs"] = {key: without_secrets(url) for key, url in inputs.items()}
+    if artifact_path is not None:
+        options["artifact_path"] = os.fspath(artifact_path)
+    documents: dict[Digest, bytes] = {}
+    if code is not None:
+        digest = hash_bytes(code)
+        documents[digest] = code
+        options["code"] = digest
+    record = replace(record, options=options)
     recorder = Recorder(space.catalog)
     capture = Capture(recorder.line, job=record.id)
     context = JobContext(
@@ -62,9 +87,11 @@ def start_job(
         experiment=record.experiment,
         params=record.params,
         seed=seed,
+        inputs=inputs,
+        artifact_path=artifact_path,
     )
     environment = EnvironmentProbe.shared().start(Path.cwd())
-    space.catalog.write(Batch(jobs=[record]))
+    space.catalog.write(Batch(documents=documents, jobs=[record]))
     status: JobStatus = "finished"
     failure: Failure | None = None
     with recorder, capture:
@@ -83,8 +110,8 @@ def start_job(
                 recorder.line(LogLine(record.id, None, now(), "ERROR", "findspot", text))
             raise
         finally:
-            digest, document = environment.result()
-            recorder.document(digest, document)
+            described, document = environment.result()
+            recorder.document(described, document)
             recorder.update(
                 JobUpdate(
                     id=record.id,
@@ -92,7 +119,7 @@ def start_job(
                     status=status,
                     ended=now(),
                     failure=failure,
-                    environment=digest,
+                    environment=described,
                 )
             )
 
@@ -132,7 +159,6 @@ def _record(
         name=check_name(name, "job name"),
         status="running",
         params=dict(params),
-        options={"script": sys.argv[0] if sys.argv else ""},
         seed=seed,
         owner=space.owner,
         process=this_process(),

@@ -1,31 +1,36 @@
-"""What `run` and `check` are asked to work on: a YAML file, or a pipeline somewhere in Python."""
+"""What `run` and `check` are asked to work on: a YAML file, or a pipeline or function in Python."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from findspot.core.errors import NotFound
 from findspot.engine.errors import BadTarget
 from findspot.engine.pipelines import Pipeline
 from findspot.engine.sources import imported
+from findspot.graph.tasks import Task
+
+Target = Path | Pipeline[..., Any] | FunctionType
 
 
-def find_target(what: str | Path | Pipeline[..., Any]) -> Path | Pipeline[..., Any]:
-    """A YAML file's path, or the pipeline that ``module:name`` or ``file.py:name`` leads to.
+def find_target(what: str | Path | Callable[..., Any]) -> Target:
+    """A YAML file's path, or the pipeline or function that ``module:name`` or ``file.py:name``
+    leads to.
 
     Modules are looked for in the current folder too.
 
     Raises:
         NotFound: there is nothing of that name.
-        FindspotError: what is there is no pipeline.
+        BadTarget: what is there is neither a pipeline nor a function.
     """
-    if isinstance(what, Pipeline):
-        return what
+    if callable(what):
+        return _checked(what, getattr(what, "__name__", repr(what)))
     text = os.fspath(what)
     if isinstance(what, Path) or text.endswith((".yaml", ".yml")) or ":" not in text:
         path = Path(text)
@@ -37,18 +42,63 @@ def find_target(what: str | Path | Pipeline[..., Any]) -> Path | Pipeline[..., A
         module = _module_of(Path(place))
         found = getattr(module, name, None)
         if found is None:
-            names = [n for n, value in vars(module).items() if isinstance(value, Pipeline)]
+            names = [n for n, v in vars(module).items() if _is_target(v, module.__name__)]
             raise NotFound("pipeline", text, near=names)
     else:
         if "" not in sys.path and os.getcwd() not in sys.path:
             sys.path.insert(0, os.getcwd())
         found = imported(text)
+    return _checked(found, text)
+
+
+def find_pipeline(what: str | Path | Callable[..., Any]) -> Pipeline[..., Any]:
+    """As `find_target`, where only a pipeline will do."""
+    found = find_target(what)
     if not isinstance(found, Pipeline):
+        raise BadTarget(f"{what!s} is no pipeline.", how="Decorate the function with @pipeline.")
+    return found
+
+
+def find_function(
+    what: str | Path | Callable[..., Any], name: str | None = None
+) -> Callable[..., Any]:
+    """A function by ``module:name`` or ``file.py:name``, or by a file and its name.
+
+    Raises:
+        NotFound: there is nothing of that name.
+        BadTarget: it is no function.
+    """
+    if callable(what):
+        found = find_target(what)
+    else:
+        text = os.fspath(what)
+        if name is None and ":" not in text:
+            raise BadTarget(
+                f"{text!r} says not which function to run.", how="Write file.py:function."
+            )
+        found = find_target(text if name is None else f"{text}:{name}")
+    if isinstance(found, Pipeline):
+        raise BadTarget(f"{found.name!r} is a pipeline.", how="Run it by its own run().")
+    if isinstance(found, Path):
+        raise BadTarget(f"{str(found)!r} is no Python function.")
+    return found
+
+
+def _checked(found: Any, text: str) -> Target:
+    if isinstance(found, Task):
+        found = found.function
+    if not isinstance(found, Pipeline | FunctionType):
         raise BadTarget(
-            f"{text!r} is no pipeline, but a {type(found).__name__}.",
-            how="Decorate the function with @pipeline.",
+            f"{text!r} is neither a pipeline nor a function, but a {type(found).__name__}.",
+            how="Name a function; decorate it with @pipeline if it calls tasks.",
         )
     return found
+
+
+def _is_target(value: Any, module: str) -> bool:
+    return isinstance(value, Pipeline) or (
+        isinstance(value, FunctionType) and value.__module__ == module
+    )
 
 
 def _only_pipeline(path: Path, module: ModuleType) -> Pipeline[..., Any]:
