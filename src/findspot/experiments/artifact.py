@@ -17,49 +17,80 @@ from findspot.core.names import check_key
 from findspot.core.records import KINDS
 from findspot.experiments.errors import ArtifactNotWritten, ArtifactWrittenTwice, NoCell
 
+_SMALL = 1 << 20
+"""Bytes: what is written at once and is not larger needs no file on the way to the store."""
+
 
 class StepFiles:
-    """Where one step's artifacts go while it runs: a folder that is made at the first write.
+    """Where one step's artifacts go while it runs: into memory, or a folder made when it is needed.
 
     Args:
         step: the step's name, for errors.
-        folder: where to make the folder; None: a temporary one.
         names: of the artifacts that it declares.
+        folder: where they go; None: a temporary folder.
+        in_memory: what `write` is given stays in memory while it is small.
     """
 
-    def __init__(self, step: str, names: Iterable[str], folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        step: str,
+        names: Iterable[str],
+        folder: Path | None = None,
+        *,
+        in_memory: bool = False,
+    ) -> None:
         self.step = step
         self.names = frozenset(names)
         self.folder = folder
-        self._written: set[str] = set()
+        self._in_memory = in_memory
+        self._written: dict[str, bytes | None] = {}
 
     def write(self, name: str, data: bytes | bytearray | memoryview | str) -> None:
-        path = self.path(name)
-        if name in self._written or os.path.lexists(path):
+        if name not in self.names:
+            raise NoCell(name)
+        if name in self._written or (self.folder and os.path.lexists(self._place(name))):
             raise ArtifactWrittenTwice(self.step, name)
-        self._written.add(name)
-        path.write_bytes(data.encode() if isinstance(data, str) else data)
+        given = data.encode() if isinstance(data, str) else data
+        if self._in_memory and len(given) <= _SMALL:
+            self._written[name] = bytes(given)
+            return
+        self.path(name).write_bytes(given)
+        self._written[name] = None
 
     def path(self, name: str) -> Path:
+        """The place of an artifact on disk; what was written of it is there."""
         if name not in self.names:
             raise NoCell(name)
         if self.folder is None:
             self.folder = Path(tempfile.mkdtemp(prefix="findspot-cell-"))
-        # A folder for each: a name may be the first part of another one.
-        place = self.folder / name.replace("/", "%2F") / name
+        place = self._place(name)
         place.parent.mkdir(parents=True, exist_ok=True)
+        data = self._written.get(name)
+        if data is not None:
+            place.write_bytes(data)
+            self._written[name] = None
         return place
 
-    def written(self) -> dict[str, Path]:
-        """The path of every declared artifact.
+    def _place(self, name: str) -> Path:
+        assert self.folder is not None
+        # A folder for each: a name may be the first part of another one.
+        return self.folder / name.replace("/", "%2F") / name
+
+    def written(self) -> dict[str, bytes | Path]:
+        """What every declared artifact is: its bytes, or a path.
 
         Raises:
             ArtifactNotWritten: for the first that is not there.
         """
-        found = {name: self.path(name) for name in sorted(self.names)}
-        for name, path in found.items():
-            if not path.exists():
+        found: dict[str, bytes | Path] = {}
+        for name in sorted(self.names):
+            data = self._written.get(name)
+            if data is not None:
+                found[name] = data
+            elif self.folder is None or not self._place(name).exists():
                 raise ArtifactNotWritten(self.step, name)
+            else:
+                found[name] = self._place(name)
         return found
 
     def clear(self) -> None:

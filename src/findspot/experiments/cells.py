@@ -24,6 +24,7 @@ from findspot.experiments.artifact import FILES, BoundArtifact, StepFiles
 from findspot.experiments.context import CellContext
 from findspot.experiments.loading import Loader
 from findspot.experiments.steps import ExperimentStep
+from findspot.experiments.written import hold, release
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,13 +79,13 @@ class Outcome:
 
     Args:
         value: what its last step returned.
-        artifacts: paths of what was written, by (step, name).
+        artifacts: what was written, by (step, name): paths, or small ones as their bytes.
         kept: returned values that were asked for, by (step, name).
     """
 
     value: Any
     context: CellContext
-    artifacts: dict[tuple[str, str], Path] = field(default_factory=dict)
+    artifacts: dict[tuple[str, str], Path | bytes] = field(default_factory=dict)
     kept: dict[tuple[str, str], Any] = field(default_factory=dict)
 
 
@@ -97,18 +98,21 @@ class Activity:
         metrics: frozenset[str],
         kept: frozenset[str],
         folder: Path | None,
+        *,
+        in_memory: bool = False,
     ) -> None:
         self.outcome = Outcome(None, context)
         self.context = context
         self._metrics = metrics
         self._kept = kept
         self._folder = folder
-        self.folders: list[Path] = []
+        self._in_memory = in_memory
+        self.files: list[StepFiles] = []
 
     def call(self, step: ExperimentStep, arguments: Mapping[str, Any]) -> Any:
         """Run one step, with its retries; its artifacts must be there afterwards."""
         own = None if self._folder is None else self._folder / step.name
-        files = StepFiles(step.name, step.declared, own)
+        files = StepFiles(step.name, step.declared, own, in_memory=self._in_memory)
         before = self.context.step
         self.context.step = step.name
         try:
@@ -123,11 +127,11 @@ class Activity:
             raise
         finally:
             self.context.step = before
-            if files.folder is not None:
-                self.folders.append(files.folder)
-        for name, path in written.items():
-            self.outcome.artifacts[step.name, name] = path
-            self.context.artifacts[name] = path
+            if files.names:
+                self.files.append(files)
+        for name, found in written.items():
+            self.outcome.artifacts[step.name, name] = found
+            self.context.artifacts.add(name, files)
         if step.name in self._kept:
             self.outcome.kept[step.name, VALUE] = value
         if self._metrics and isinstance(value, Mapping):
@@ -211,14 +215,19 @@ class Program:
         if cell["source"] is not None:
             assert self.loader is not None
             data = self.loader.load(job.space, cell["source"])
-        activity = Activity(context, self.metrics, self.kept, None)
+        activity = Activity(context, self.metrics, self.kept, None, in_memory=True)
         try:
             outcome = self.run(activity, data)
         finally:
             # The files are saved after this returns; the step's context lives a little longer.
-            for folder in activity.folders:
-                weakref.finalize(job, shutil.rmtree, folder, ignore_errors=True)
-        made = {**outcome.artifacts, **outcome.kept}
+            for files in activity.files:
+                if files.folder is not None:
+                    weakref.finalize(job, shutil.rmtree, files.folder, ignore_errors=True)
+        made: dict[tuple[str, str], Any] = {**outcome.artifacts, **outcome.kept}
+        for place, data in outcome.artifacts.items():
+            if isinstance(data, bytes):
+                made[place] = held = hold(place[1].rpartition("/")[2], data)
+                weakref.finalize(job, release, held)
         return tuple([made[place] for place in self.outputs])
 
     def treated(self, function: Callable[[CellContext], object]) -> Program:

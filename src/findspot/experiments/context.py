@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from findspot.core.errors import CheckFailed, FindspotError, Problem
 from findspot.core.names import check_name
+from findspot.experiments.artifact import StepFiles
 
 MetricSink = Callable[[str, Mapping[str, float], int | None], None]
 """Takes a step's name, its metrics, and the training step that they belong to."""
+
+
+class CellArtifacts(Mapping[str, Path]):
+    """Paths of what earlier steps of the cell wrote, by name; of two of one name the later one."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, StepFiles] = {}
+
+    def add(self, name: str, files: StepFiles) -> None:
+        self._files[name] = files
+
+    def __getitem__(self, name: str) -> Path:
+        return self._files[name].path(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
 
 
 class CellContext:
@@ -43,7 +63,7 @@ class CellContext:
         self.step = ""
         self.parameters: Mapping[str, Any] = dict(parameters)
         self.metrics: dict[str, float] = {}
-        self.artifacts: dict[str, Path] = {}
+        self.artifacts = CellArtifacts()
         self._sink = sink
         self._say = say
 

@@ -263,9 +263,9 @@ class Experiment:
 
         Args:
             strategy: ``rerun``: all cells, as a new run (``v2`` ...). ``resume``: the newest run
-                goes on; cells whose parameters, data and code are the same as when they finished are
-                kept, all others are run. ``fill``: so too, but a finished cell is kept even where
-                its code has changed since.
+                goes on; cells whose parameters, data and code are the same as when they finished
+                are kept, all others are run. ``fill``: so too, but a finished cell is kept even
+                where its code has changed since.
             executor: ``inline``, ``threads`` or ``processes``. workers: how many cells at once.
             replicates, treatments: other ones than the experiment's.
             progress: called with the cells that are done, those there are in all, and what

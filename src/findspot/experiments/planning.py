@@ -15,6 +15,7 @@ from findspot.experiments.cells import Cell, DataProgram
 from findspot.experiments.design import Design, kinds_of
 from findspot.experiments.history import DATA, RUN
 from findspot.experiments.sources import Datum, FunctionSource, parameters_of
+from findspot.experiments.written import ArtifactSave
 from findspot.graph.spec import (
     InputSpec,
     Opaque,
@@ -92,7 +93,7 @@ def plan_cells(
         place = f"{design.name}/{cell.condition}/{cell.replicate}"
         saves[cell.name] = tuple(
             [
-                SavePlan(
+                ArtifactSave(
                     f"{step}/{name}",
                     f"{step}/{name}",
                     f"{place}/{step}/{name}",

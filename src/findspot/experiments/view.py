@@ -56,6 +56,7 @@ def write_view(
     metadata = folder / "metadata.json"
     if not experiment.versioned and _number_in(metadata) not in (None, run.number):
         shutil.rmtree(folder)
+    fresh = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     cells = [c for c in run.cells.values() if c.status == "finished" and c.outputs]
     uids = {uid for cell in cells for uid in cell.outputs.values()}
@@ -69,7 +70,10 @@ def write_view(
                 continue
             relative = f"{cell.replicate}/{cell.condition}/{place}"
             target = folder / relative
-            if before.get(relative) != uid or not os.path.lexists(target):
+            if fresh:
+                _write(space, record, target)
+            elif before.get(relative) != uid or not target.exists():
+                _remove(target)
                 _write(space, record, target)
             listed.append(
                 {
@@ -97,12 +101,15 @@ def write_view(
     return folder
 
 
-def _write(space: ArtifactSpace, record: VersionRecord, target: Path) -> None:
-    source = space.load_folder(record, space.catalog.files(record.uid))
+def _remove(target: Path) -> None:
     if target.is_dir() and not target.is_symlink():
         shutil.rmtree(target)
-    elif os.path.lexists(target):
-        target.unlink()
+    else:
+        target.unlink(missing_ok=True)
+
+
+def _write(space: ArtifactSpace, record: VersionRecord, target: Path) -> None:
+    source = space.load_folder(record, space.catalog.files(record.uid))
     if len(source.files) == 1 and record.kind != "directory" and "/" not in source.files[0].path:
         _place(source, 0, target)
         return
@@ -113,7 +120,7 @@ def _write(space: ArtifactSpace, record: VersionRecord, target: Path) -> None:
 
 def _place(source: WorkspaceLoadFolder, index: int, target: Path) -> None:
     entry = source.files[index]
-    target.parent.mkdir(parents=True, exist_ok=True)
+    os.makedirs(target.parent, exist_ok=True)
     if entry.inline is not None:
         target.write_bytes(source.read(entry.path))
         return
