@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +197,7 @@ def test_a_wrong_document_lists_every_mistake(ws: Workspace) -> None:
     document = yaml.safe_load(to_yaml(saved))
     document.update(kind="modell", uid="../x", created="yesterday", colour="red")
     document["files"][0]["path"] = "../../escape"
+    document["metadata"]["day"] = date(2026, 1, 1)
     del document["key"]
     with pytest.raises(CheckFailed) as caught:
         from_yaml(yaml.safe_dump(document))
@@ -203,6 +205,7 @@ def test_a_wrong_document_lists_every_mistake(ws: Workspace) -> None:
         "$.kind",
         "$.uid",
         "$.created",
+        "$.metadata.day",
         "$.colour",
         "$.files[0].path",
         "$.key",

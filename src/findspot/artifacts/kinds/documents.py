@@ -101,10 +101,18 @@ def to_yaml(version: ArtifactVersion, extra_data: Mapping[str, str] | None = Non
         "seal": record.seal,
         "preview": _preview(record.preview),
     }
-    kept = {name: value for name, value in document.items() if value not in (None, "", {}, [])}
-    kept["files"] = document["files"]
-    return yaml.safe_dump(
-        kept, sort_keys=False, allow_unicode=True, width=100, default_flow_style=None
+    kept = {
+        name: value
+        for name, value in document.items()
+        if name in _REQUIRED or value not in (None, "", {}, [])
+    }
+    return yaml.dump(
+        kept,
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=100,
+        default_flow_style=None,
     )
 
 
@@ -132,6 +140,22 @@ def from_yaml(source: str) -> VersionDocument:
     if not problems:
         return _document(found, problems)
     raise CheckFailed("The document", problems)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Without aliases, and with every text in a form that reads back as it was."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _text_node(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    # Only between double quotes are breaks of lines (NEL is one in YAML) and controls escaped.
+    style = None if value.isprintable() else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Dumper.add_representer(str, _text_node)
 
 
 def _mapping(source: str) -> dict[Any, Any]:
@@ -278,6 +302,17 @@ def _shown(value: Any, path: str, problems: list[Problem]) -> Any:
     return Preview(parts["media_type"], data)
 
 
+def _json(value: Any, path: str, problems: list[Problem]) -> Any:
+    """As `plain`, but with NaN and infinities, since handlers may have noted some."""
+    if isinstance(value, dict):
+        return mapping_of(_json)(value, path, problems)
+    if isinstance(value, list):
+        return list_of(_json)(value, path, problems)
+    if value is not None and not isinstance(value, bool | int | float | str):
+        problems.append(Problem(path, "it is no JSON value", found=type(value).__name__))
+    return value
+
+
 def _file(value: Any, path: str, problems: list[Problem]) -> Any:
     if not isinstance(value, Mapping) or value.keys() != {"path", "digest", "size"}:
         problems.append(Problem(path, "it holds a path, a digest and a size"))
@@ -306,8 +341,7 @@ _FIELDS: Mapping[Any, Check] = {
     "python_type": text,
     "labels": text_mapping,
     "tags": texts,
-    # Handlers may have noted a NaN, so plain JSON would ask too much.
-    "metadata": mapping_of(lambda value, path, problems: value),
+    "metadata": mapping_of(_json),
     "extra_data": text_mapping,
     "files": list_of(_file),
     "owner": text,
