@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import json
+import pickle
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from findspot.handlers import (
     BadValue,
     PlainLoadFolder,
     PlainSaveFolder,
+    Untrusted,
     default_registry,
     load_value,
     round_trip,
@@ -190,6 +193,35 @@ def test_zarr_groups_come_back_from_any_store(tmp_path: Path) -> None:
     assert part["x"][2] == 2
     with pytest.raises(BadSelection, match="a group of arrays"):
         saved(inner, tmp_path / "again")(rows=slice(1))
+
+
+class Marked:
+    """Leaves a mark where it is unpickled."""
+
+    seen: ClassVar[list[int]] = []
+
+    def __reduce__(self) -> Any:
+        return Marked.seen.append, (1,)
+
+
+@pytest.mark.parametrize("handler", ["zarr", "xarray.dataset"])
+def test_a_zarr_that_unpickles_needs_trust(handler: str, tmp_path: Path) -> None:
+    store = tmp_path / "data.zarr"
+    array = zarr.create_array(
+        store / "x", shape=(1,), chunks=(1,), dtype="i8", zarr_format=2, compressors=None
+    )
+    array[:] = 1
+    about = json.loads((store / "x" / ".zarray").read_text())
+    about |= {"dtype": "|O", "fill_value": "", "filters": [{"id": "vlen-utf8"}, {"id": "pickle"}]}
+    (store / "x" / ".zarray").write_text(json.dumps(about).replace("pickle", r"p\u0069ckle"))
+    (store / "x" / ".zattrs").write_text('{"_ARRAY_DIMENSIONS": ["n"]}')
+    (store / ".zgroup").write_text('{"zarr_format": 2}')
+    (store / "x" / "0").write_bytes(pickle.dumps(np.array([Marked()], dtype=object)))
+    (tmp_path / "xarray.json").write_text('{"findspot": 1, "array": false}')
+    found = default_registry().by_name(handler)
+    with pytest.raises(Untrusted, match="stored by pickle"):
+        found.load(PlainLoadFolder(tmp_path))
+    assert Marked.seen == []
 
 
 # --------------------------------------------------------------------------- graphs

@@ -12,7 +12,7 @@ from typing import Any
 
 from findspot.core.records import Preview
 from findspot.handlers.classes import class_path, find_class
-from findspot.handlers.errors import BadFiles, CannotConvert
+from findspot.handlers.errors import BadFiles, CannotConvert, Untrusted
 from findspot.handlers.handler import Handler, text_preview
 from findspot.handlers.protocol import LoadFolder, SaveFolder
 from findspot.handlers.selecting import as_slice, chosen_names, row_range
@@ -84,8 +84,8 @@ class PretrainedHandler(Handler):
     """Whatever saves itself by `save_pretrained` and is read by its class' `from_pretrained`:
     models, tokenizers, processors and configurations of transformers, and classes alike.
 
-    The class is found by its name: one of transformers itself at once, another only if its module
-    is loaded already or the version is trusted. Weights are in safetensors.
+    Classes of transformers are loaded from anywhere; others only where the version is trusted, as
+    nobody knows what their `from_pretrained` does with the files.
     """
 
     name = "huggingface.pretrained"
@@ -113,9 +113,13 @@ class PretrainedHandler(Handler):
         if not isinstance(path, str):
             raise BadFiles("it names no class", where=_ABOUT)
         known = path.partition(":")[0].split(".")[0] == _OWN
+        if not known and not folder.trusted:
+            raise Untrusted(
+                "Loading it runs from_pretrained of a class that may do anything.", [path]
+            )
         cls = find_class(
             path,
-            trusted=folder.trusted or known,
+            trusted=True,
             right=_is_pretrained,
             role="class with save_pretrained and from_pretrained",
             fields={},

@@ -14,6 +14,7 @@ from findspot.handlers.handler import Handler, text_preview
 from findspot.handlers.protocol import LoadFolder, SaveFolder
 from findspot.handlers.selecting import as_slice, chosen_names
 from findspot.handlers.values import decode_json, encode_json
+from findspot.handlers.zarr_arrays import refuse_pickles
 
 _STORE, _ABOUT = "data.zarr", "xarray.json"
 _VALUES = "values of the array"
@@ -82,6 +83,7 @@ class DatasetHandler(Handler):
 
     def _open(self, folder: LoadFolder, what: Mapping[str, Any]) -> Any:
         about = decode_json(folder.read(_ABOUT), where=_ABOUT)
+        refuse_pickles(folder)
         try:
             with _open_store(folder.folder() / _STORE) as opened:
                 chosen: Any = opened

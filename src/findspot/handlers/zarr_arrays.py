@@ -10,10 +10,11 @@ from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
 from findspot.core.records import Preview
-from findspot.handlers.errors import BadFiles, BadSelection, BadValue
+from findspot.handlers.errors import BadFiles, BadSelection, BadValue, Untrusted
 from findspot.handlers.handler import Handler, text_preview
 from findspot.handlers.protocol import LoadFolder, SaveFolder
 from findspot.handlers.selecting import array_index
+from findspot.handlers.values import decode_json
 
 _STORE = "data.zarr"
 
@@ -22,7 +23,7 @@ class ZarrHandler(Handler):
     """Zarr arrays and groups: every chunk and all metadata, byte for byte, in ``data.zarr``.
 
     They are loaded as read-only arrays and groups over the stored files; a chunk is read when it
-    is asked for.
+    is asked for. Arrays of Python objects that Zarr pickles need trust.
     """
 
     name = "zarr"
@@ -44,6 +45,7 @@ class ZarrHandler(Handler):
             raise BadValue("The store has no such array any more.", where=str(store))
 
     def load(self, folder: LoadFolder, /, **args: Any) -> Any:
+        refuse_pickles(folder)
         try:
             return zarr.open(folder.folder() / _STORE, mode="r")
         except (KeyError, ValueError, OSError, TypeError) as error:
@@ -79,6 +81,37 @@ class ZarrHandler(Handler):
 
     def preview(self, value: Any) -> Preview | None:
         return text_preview(str(value.info))
+
+
+def refuse_pickles(folder: LoadFolder) -> None:
+    """Raise `Untrusted` where a Zarr would unpickle what it reads, unless the folder is trusted."""
+    if folder.trusted:
+        return
+    for entry in folder.files:
+        if entry.path.rpartition("/")[2] in _METADATA:
+            found = _pickling(decode_json(folder.read(entry.path), where=entry.path))
+            if found:
+                raise Untrusted(
+                    "An array in it is stored by pickle, which can run any code when it is read.",
+                    [found],
+                    where=entry.path,
+                )
+
+
+_METADATA = frozenset({".zarray", ".zmetadata", "zarr.json"})
+
+
+def _pickling(node: Any) -> str | None:
+    """The name of a codec that pickles, anywhere in Zarr's metadata but in attributes."""
+    if isinstance(node, dict):
+        for key in ("id", "name"):
+            name = node.get(key)
+            if isinstance(name, str) and "pickle" in name.lower():
+                return name
+        items = [item for key, item in node.items() if key != "attributes"]
+    else:
+        items = node if isinstance(node, list) else []
+    return next(filter(None, map(_pickling, items)), None)
 
 
 async def _keys(store: Any, prefix: str) -> list[str]:
