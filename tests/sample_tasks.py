@@ -39,6 +39,11 @@ def double(x: np.ndarray) -> np.ndarray:
 
 
 @task
+def ones(n: int) -> np.ndarray:
+    return np.ones(n)
+
+
+@task
 def fail(x: int, message: str = "no luck") -> int:
     raise ValueError(f"{message} with {x}")
 

@@ -367,6 +367,27 @@ class TestExternalArtifacts:
         sample_tasks.diamond.run(samples=np.arange(5.0))
         assert ws.get_artifact("diamond/samples").version == 2
 
+    def test_the_newest_that_a_pipeline_made(self, ws: Workspace) -> None:
+        @pipeline
+        def training(n: int = 4) -> Any:
+            return {"prepared": sample_tasks.ones(n)}
+
+        first = training.run(n=4)
+        training.run(n=6)
+        ws.save_artifact(np.ones(10), "prepared")
+        job = sample_tasks.diamond.run(
+            samples=ExternalArtifact(name="prepared", pipeline="training")
+        )
+        assert job.artifacts["samples"].version == 2
+        assert first.id not in job.outputs["low"].lineage().jobs
+        with pytest.raises(CheckFailed, match="No job of the pipeline 'testing'"):
+            sample_tasks.diamond.run(samples=ExternalArtifact(name="prepared", pipeline="testing"))
+
+    def test_without_metadata_and_preview(self, ws: Workspace) -> None:
+        value = ExternalArtifact(np.arange(4.0), metadata=False, preview=False, key="bare")
+        version = sample_tasks.diamond.run(samples=value).artifacts["samples"]
+        assert (version.key, version.metadata, version.preview) == ("bare", {}, None)
+
     def test_given_to_a_task_inside_a_pipeline(self, ws: Workspace) -> None:
         saved = ws.save_artifact(np.arange(3.0), "samples")
         double: Any = sample_tasks.double
@@ -390,6 +411,7 @@ class TestExternalArtifacts:
             ({"value": 1, "name": "x"}, r"value, name"),
             ({"id": "x"}, "no uid"),
             ({"value": 1, "version": 2}, "only with a name"),
+            ({"value": 1, "pipeline": "p"}, "only with a name"),
         ],
     )
     def test_says_what_it_lacks(self, arguments: dict[str, object], said: str) -> None:

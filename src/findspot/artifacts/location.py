@@ -6,6 +6,7 @@
   blobs/          the blob store, unless the settings name another
   secret          the key of the seals that tell own versions from foreign ones
   trusted         digests of foreign versions that the user trusts, one a line
+  cache/          blobs of a remote store, the least recently used leave first
   views/          readable copies of versions, rebuilt at will
   plugins/        the source files of plugin snapshots, rebuilt at will
 """

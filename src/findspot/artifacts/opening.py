@@ -98,7 +98,12 @@ class OpenedWorkspace:
         if "://" not in url:
             url = str(self.folder / Path(url).expanduser())
         try:
-            return open_store(url, durable=self.settings.durable)
+            return open_store(
+                url,
+                durable=self.settings.durable,
+                cache=self.folder / "cache",
+                cache_limit=self.settings.cache_limit,
+            )
         except UnknownStore as error:
             raise UnknownStore(shown_url(url), error.reason, error.known) from None
 

@@ -45,15 +45,20 @@ def prepare(
     name: str | None = None,
     iteration: int = 0,
     producer: Producer | None = None,
+    with_metadata: bool = True,
+    with_preview: bool = True,
 ) -> NewVersion:
     """Store the value's bytes and describe it; names are taken as checked (see `check_save`).
+
+    Args:
+        with_metadata, with_preview: False: the handler is not asked for it.
 
     Raises:
         HandlerFailed: the handler raised; nothing is recorded.
     """
     files = store_value(space, value, handler, handler_args)
-    described = _call(handler, "describe", handler.describe, value)
-    preview = _call(handler, "preview", handler.preview, value)
+    described = _call(handler, "describe", handler.describe, value) if with_metadata else {}
+    preview = _call(handler, "preview", handler.preview, value) if with_preview else None
     if described and not is_plain(described):
         _call(handler, "describe", _encodable, described)
     if preview is not None:

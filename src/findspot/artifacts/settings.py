@@ -52,6 +52,7 @@ class Settings:
         inline_limit: files up to this size in bytes live in the catalog.
         preview_limit: larger previews are left out; bytes.
         durable: wait for the disk on every save (survives a power cut, not only a killed process).
+        cache_limit: bytes of a remote store's blobs that are kept on this machine, at most.
     """
 
     catalog: str = "sqlite:///catalog.db"
@@ -63,6 +64,7 @@ class Settings:
     inline_limit: int = 4096
     preview_limit: int = 65536
     durable: bool = False
+    cache_limit: int = 10_000_000_000
 
     @classmethod
     def read(

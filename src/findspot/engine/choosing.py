@@ -225,6 +225,8 @@ class _Choice:
             project=self._project,
             handler=self._space.handler_for(external.value, external.handler),
             handler_args={},
+            with_metadata=external.metadata,
+            with_preview=external.preview,
         )
         newest = self._newest(key)
         if newest is not None and newest.digest == new.record.digest:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from findspot.core.errors import FindspotError
+from findspot.core.errors import FindspotError, NotFound
 from findspot.core.ids import is_uid
 from findspot.core.references import Reference, parse_reference
 
@@ -41,9 +41,11 @@ class ExternalArtifact:
         id: a version's uid.
         name: an artifact's key, or a ``store://`` reference.
         version: a number, a tag or a version's name; None: the newest.
+        pipeline: only versions that jobs of this pipeline (or entrypoint) made.
         project: where ``name`` is looked for; None: in the job's project.
         key: under which ``value`` is saved; None: ``<pipeline>/<parameter>``.
         handler: saves ``value``; None: the one for its type.
+        metadata, preview: False: nothing of the sort is made of ``value``.
 
     Raises:
         BadExternalArtifact: not exactly one of value, id and name is given.
@@ -53,9 +55,12 @@ class ExternalArtifact:
     id: str | None = None
     name: str | None = None
     version: int | str | None = None
+    pipeline: str | None = None
     project: str | None = None
     key: str | None = None
     handler: str | type | None = None
+    metadata: bool = True
+    preview: bool = True
 
     __findspot_external__: ClassVar[bool] = True
 
@@ -81,6 +86,11 @@ class ExternalArtifact:
                 "An ExternalArtifact takes a version only with a name.",
                 how="Write ExternalArtifact(name=key, version=3).",
             )
+        if self.pipeline is not None and (self.name is None or self.version is not None):
+            raise BadExternalArtifact(
+                "An ExternalArtifact takes a pipeline only with a name, and without a version.",
+                how="Write ExternalArtifact(name=key, pipeline=name): the newest that it made.",
+            )
         if self.id is not None and not is_uid(str(self.id)):
             raise BadExternalArtifact(
                 f"{self.id!r} is no uid of a version.",
@@ -101,6 +111,23 @@ class ExternalArtifact:
         if self.id is not None:
             return space.resolve(Reference(uid=str(self.id)))
         assert self.name is not None
+        if self.pipeline is not None:
+            return self._made_by_pipeline(space, self.name, self.pipeline, project)
         return space.resolve(
             parse_reference(self.name), self.version, project=self.project or project
+        )
+
+    def _made_by_pipeline(
+        self, space: ArtifactSpace, key: str, pipeline: str, project: str
+    ) -> VersionRecord:
+        newest = space.resolve(parse_reference(key), project=self.project or project)
+        for version in space.iterate(name=newest.key, project=newest.project):
+            producer = version.producer
+            job = None if producer is None else space.catalog.job(producer.job)
+            if job is not None and job.name == pipeline:
+                return version.record
+        raise NotFound(
+            "version",
+            f"{newest.key} made by {pipeline}",
+            how=f"No job of the pipeline {pipeline!r} made a version of {newest.key!r}.",
         )
