@@ -18,6 +18,7 @@ from sklearn.linear_model import LogisticRegression
 
 from findspot import CheckFailed, NotFound, Workspace
 from findspot.artifacts.kinds import Column, Dataset, Model, kind_of
+from findspot.artifacts.links import link, unlink
 from findspot.handlers.errors import Untrusted
 from findspot.models import (
     DataDoesNotFit,
@@ -206,6 +207,22 @@ def test_extra_data_that_are_gone_or_moved(ws: Workspace) -> None:
     found = extra_data_of(ws, "m")
     assert found == {"b": ws.get_artifact("charts/b").uri}
     assert get_model("m").extra_data["b"].load() == [2]
+
+
+def test_links_set_by_hand_are_extra_data(ws: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "weights.bin").write_bytes(b"w")
+    (tmp_path / "net" / "card.md").write_text("a card")
+    with ws.start_job("train") as job:
+        job.log_model("m", model_dir=tmp_path / "net", extra_data={"card": "https://example.org"})
+    note = ws.save_artifact("a note", "note")
+    link(ws, "m", "card", "card.md")
+    link(ws, "m", "notes/first", note)
+    extra = get_model("m").extra_data
+    assert extra["card"].get() == b"a card"
+    assert extra["notes/first"].load() == "a note"
+    unlink(ws, "m", "notes/first")
+    assert list(extra_data_of(ws, "m")) == ["card"]
 
 
 def test_a_dataset_is_described_later(ws: Workspace) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +39,7 @@ class ModelHandle:
 
     file: Path
     version: ArtifactVersion | None
-    _space: ArtifactSpace
+    _space: ArtifactSpace = field(repr=False)
 
     @cached_property
     def fields(self) -> Model:
@@ -52,11 +52,15 @@ class ModelHandle:
     @cached_property
     def extra_data(self) -> dict[str, DataItem]:
         """What belongs to the model, by name, as data items; nothing is read before it is used."""
-        if self.version is None:
+        version = self.version
+        if version is None:
             return {}
+        own = {file.path for file in version.files}
         return {
-            name: get_dataitem(target, key=name, space=self._space)
-            for name, target in extra_data_of(self._space, self.version).items()
+            name: get_dataitem(
+                version.path(target) if target in own else target, key=name, space=self._space
+            )
+            for name, target in extra_data_of(self._space, version).items()
         }
 
     def load(self, *, trust: bool = False) -> Any:

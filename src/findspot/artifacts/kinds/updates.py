@@ -93,22 +93,25 @@ def described(space: ArtifactSpace, artifact: ArtifactLike) -> KindFields:
 
 
 def extra_data_of(space: ArtifactSpace, artifact: ArtifactLike) -> dict[str, str]:
-    """What belongs to a version, by name: full references of versions, URLs, paths.
+    """What belongs to a version, by name: full references of versions, URLs, paths of files.
 
     Those of the version's own metadata stay; a link of the same name takes their place. Artifacts
-    that were deleted since are left out, and those that were moved have their new name.
+    that were deleted since are left out, and those that were moved have their new name. A relative
+    path is that of a file of the version itself.
     """
     version = space.get_artifact(artifact)
-    found = {str(name): str(uri) for name, uri in (kind_of(version).extra_data or {}).items()}
-    found |= {
-        link.name: link.target
-        for link in space.catalog.links(version.uid)
-        if not link.name.startswith(f"{FOLDER}/")
-    }
+    found = dict(kind_of(version).extra_data or {})
+    files: dict[str, str] = {}
+    for link in space.catalog.links(version.uid):
+        if link.name.startswith(f"{FOLDER}/"):
+            continue
+        found.pop(link.name, None)
+        (files if link.kind == "file" else found)[link.name] = link.target
     uids = {name: target.rpartition("@")[2] for name, target in found.items()}
     records = space.catalog.versions(uids.values())
-    return {
+    there = {
         name: uri_of(records[uids[name]]) if uids[name] in records else target
         for name, target in found.items()
         if uids[name] in records or ("://" in target and not target.startswith("store://"))
     }
+    return there | files
