@@ -12,7 +12,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -407,6 +407,7 @@ JSON = st.recursive(
 
 
 @given(JSON, JSON)
+@settings(deadline=None, derandomize=True)
 def test_changes_lead_from_one_value_to_the_other(before: Any, after: Any) -> None:
     found = changes(before, after)
     assert changes(after, after) == ()

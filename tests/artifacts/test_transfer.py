@@ -23,7 +23,7 @@ from findspot.artifacts.trust import UntrustedVersion
 from findspot.catalog.protocol import Batch, NewVersion
 from findspot.core.digests import hash_bytes
 from findspot.core.errors import BlobDamaged, BlobMissing, FindspotError, NotFound
-from findspot.core.records import FileEntry, JobQuery, manifest_digest
+from findspot.core.records import FileEntry, JobQuery, manifest_digest, now
 from two_workspaces import Booby, make_workspace
 
 
@@ -118,6 +118,7 @@ def test_a_second_push_adds_nothing(one: Workspace, two: Workspace) -> None:
     assert not again
     assert (again.known, again.blobs, again.blobs_known, again.jobs) == (2, 0, 2, 0)
     assert everything(two) == before
+    assert one.catalog.leases(now()) == two.catalog.leases(now()) == []
 
 
 class TestLineage:
@@ -458,6 +459,20 @@ def test_pull_by_folder_and_report(one: Workspace, two: Workspace) -> None:
     done = pull(two, str(one.folder), "list")
     assert two.load_artifact("list") == [1, 2]
     assert done.to_json()["versions"] == list(done.versions)
+
+
+def test_what_is_being_pushed_is_kept(one: Workspace, two: Workspace) -> None:
+    """Neither the versions that are read nor the blobs that arrive can be collected meanwhile."""
+    uid = one.save_artifact(np.arange(5000), "a").uid
+    seen: list[tuple[list[str], int]] = []
+
+    def look(done: int, total: int) -> None:
+        deleted = one.catalog.delete_versions([uid], now=now())
+        seen.append((deleted, len(two.catalog.leases(now()))))
+
+    push(one, two, "a", progress=look)
+    assert seen == [([], 1), ([], 1)]
+    assert one.catalog.delete_versions([uid], now=now()) == [uid]
 
 
 def test_between_backends(one: Workspace, space: Workspace) -> None:
