@@ -12,6 +12,7 @@ import bisect
 import copy
 import dis
 import linecache
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import CodeType, FunctionType
@@ -65,17 +66,21 @@ class Text:
         digest: the same after changes of comments, docstrings, layout or place, different after
             any other.
         decorators: the names that stand in the decorators above it, where the source is known.
+        source: as it is written; where that is not known, its instructions, a line each.
     """
 
     digest: str
     decorators: tuple[str, ...] = ()
+    source: str = ""
 
 
 def text_of(function: FunctionType) -> Text:
     """What a function says: its syntax tree where the source is known, else its instructions."""
     node = _source_node(function)
     if node is None:
-        return Text(f"code:{code_digest(function.__code__)}")
+        code = function.__code__
+        return Text(f"code:{code_digest(code)}", source="\n".join(_listing(code)))
+    source = _lines_of(node, function)
     named: list[str] = []
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         # Options of Findspot's own decorators say how a task is run, not what it does.
@@ -84,7 +89,27 @@ def text_of(function: FunctionType) -> Text:
         named = [n.id for d in decorators for n in ast.walk(d) if isinstance(n, ast.Name)]
         node = copy.copy(node)
         node.decorator_list = decorators
-    return Text(f"text:{hash_bytes(ast.dump(node).encode())}", tuple(named))
+    return Text(f"text:{hash_bytes(ast.dump(node).encode())}", tuple(named), source)
+
+
+def _lines_of(node: ast.AST, function: FunctionType) -> str:
+    """The lines that a node stands on, with the decorators above it."""
+    lines = linecache.getlines(function.__code__.co_filename, function.__globals__)
+    above = [decorator.lineno for decorator in getattr(node, "decorator_list", ())]
+    first = min([getattr(node, "lineno", 1), *above])
+    last: int = getattr(node, "end_lineno", None) or first
+    return textwrap.dedent("".join(lines[first - 1 : last])).rstrip()
+
+
+def _listing(code: CodeType) -> Iterator[str]:
+    """A code object's instructions as lines without places, so that they can be compared."""
+    for inner in _with_nested(code):
+        yield f"code {inner.co_name}({', '.join(inner.co_varnames[: inner.co_argcount])}):"
+        for instruction in dis.get_instructions(inner):
+            if instruction.opname not in _SILENT:
+                constant = instruction.opcode in dis.hasconst
+                shown = constant_token(instruction.argval) if constant else instruction.argrepr
+                yield f"    {instruction.opname} {shown}".rstrip()
 
 
 def code_digest(code: CodeType) -> str:

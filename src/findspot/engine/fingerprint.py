@@ -21,6 +21,12 @@ from typing import Any
 
 from findspot.core.canonical import Json, canonical_json
 from findspot.core.digests import Digest, hash_bytes
+from findspot.engine.code_sources import (
+    class_source,
+    constant_source,
+    function_source,
+    module_source,
+)
 from findspot.engine.code_text import Import, reads, text_of
 from findspot.engine.fingerprint_values import ValueTokens, class_members, class_name, vars_of
 from findspot.engine.project_code import (
@@ -46,11 +52,13 @@ class Fingerprint:
         unfingerprintable: names of the objects the code uses of which no stable digest can be made
             (an open connection, a very large array). With any, the digest says too little to
             reuse an earlier result.
+        sources: the text of each part, for people to compare; secrets are left out of it.
     """
 
     digest: Digest
     parts: Mapping[str, str]
     unfingerprintable: tuple[str, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(slots=True)
@@ -110,6 +118,7 @@ class _Walk:
     """One walk over everything that a function uses."""
 
     parts: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
     keys: dict[int, str] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     constants: dict[str, list[tuple[str, Any]]] = field(default_factory=dict)
@@ -124,11 +133,12 @@ class _Walk:
         start = self._token(function, getattr(function, "__qualname__", type(function).__name__))
         while self.waiting:
             key, found = self.waiting.pop()
-            said = self._function(found) if isinstance(found, FunctionType) else self._class(found)
+            is_function = isinstance(found, FunctionType)
+            said = self._function(found, key) if is_function else self._class(found, key)
             self.parts[key] = hash_bytes(canonical_json(said))
         parts = dict(sorted(self.parts.items()))
         digest = hash_bytes(canonical_json([start, parts]))
-        result = Fingerprint(digest, parts, tuple(self.unfingerprintable))
+        result = Fingerprint(digest, parts, tuple(self.unfingerprintable), self.sources)
         return _Known(result, self.uses, self.cells, self.states)
 
     # What refers to project code
@@ -185,11 +195,12 @@ class _Walk:
             if not _is_dunder(name) and not isinstance(value, ModuleType):
                 said.append([name, self._named(vars(module), name, value, key)])
         self.parts[key] = hash_bytes(canonical_json(said))
+        self.sources[key] = module_source(key, said)
         return ["module", key]
 
     # What a function and a class say
 
-    def _function(self, function: FunctionType) -> Json:
+    def _function(self, function: FunctionType, key: str) -> Json:
         code = function.__code__
         self.states.append((function, code, function.__defaults__, function.__kwdefaults__))
         own = _function_name(function)
@@ -208,22 +219,26 @@ class _Walk:
             self.cells.append((cell, value))
             absent = value is _ABSENT
             closure.append([name, None if absent else self._token(value, f"{own}.{name}")])
+        defaults = self._token(function.__defaults__, f"{own}: default values")
+        keyword_defaults = self._token(function.__kwdefaults__, f"{own}: default values")
+        self.sources[key] = function_source(text.source, closure, defaults, keyword_defaults)
         return {
             "text": text.digest,
             "reads": used,
             "imports": [statement for statement in imported if statement],
             "closure": closure,
-            "defaults": self._token(function.__defaults__, f"{own}: default values"),
-            "keyword defaults": self._token(function.__kwdefaults__, f"{own}: default values"),
+            "defaults": defaults,
+            "keyword defaults": keyword_defaults,
         }
 
-    def _class(self, cls: type) -> Json:
+    def _class(self, cls: type, key: str) -> Json:
         own = class_name(cls)
         members: list[Json] = []
         for name, value in class_members(cls):
             self.uses.append((vars(cls), name, vars(cls).get(name, _ABSENT)))
             members.append([name, self._token(value, f"{own}.{name}")])
         kind: Json = None if type(cls) is type else self.code_token(type(cls))
+        self.sources[key] = class_source(cls, members)
         return [kind, [self.code_token(base) for base in cls.__bases__], members]
 
     def _read(self, chain: tuple[str, ...], names: dict[str, Any]) -> Json:
@@ -264,7 +279,9 @@ class _Walk:
         # A constant is a part of its own, so that changes can be named.
         part = self._unused(key)
         self.constants[key].append((part, value))
-        self.parts[part] = hash_bytes(canonical_json(self._token(value, key)))
+        token = self._token(value, key)
+        self.parts[part] = hash_bytes(canonical_json(token))
+        self.sources[part] = constant_source(key.rpartition(":")[2], value, token)
         return ["constant", part]
 
     def _unused(self, wanted: str) -> str:

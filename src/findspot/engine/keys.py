@@ -9,7 +9,7 @@ the outputs are saved with where they were chosen.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from findspot.core.canonical import canonical_json
 from findspot.core.digests import Digest, hash_bytes
@@ -17,7 +17,18 @@ from findspot.engine.values import Arguments, Saved
 from findspot.graph.spec import InputSpec, TaskSpec
 from findspot.graph.task_options import CachePolicy
 
+if TYPE_CHECKING:
+    from findspot.engine.fingerprint import Fingerprint
+
 KEY_FORMAT = 1
+SOURCES_FORMAT = 1
+
+KEY_PARTS = (
+    *("format", "task", "code", "salt", "packages", "arguments", "outputs", "seed", "handlers"),
+)
+"""The parts that make a key. A step's record lists others beside them: ``sources``, the digest of
+the document with the code's text; ``unfingerprintable``, what the code uses that has no digest;
+``uncached``, why it may not be reused; ``skipped``, why it did not run."""
 
 
 def key_parts(
@@ -52,6 +63,12 @@ def policy_parts(policy: CachePolicy, code: Digest) -> dict[str, Any]:
     if policy.packages:
         parts["packages"] = {name: _installed(name) for name in policy.packages}
     return parts
+
+
+def sources_document(code: Fingerprint) -> bytes:
+    """The digest and the text of each part of a task's code, as a document for the catalog."""
+    parts = {name: [digest, code.sources.get(name, "")] for name, digest in code.parts.items()}
+    return canonical_json({"format": SOURCES_FORMAT, "parts": parts})
 
 
 def _installed(package: str) -> str | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from findspot.artifacts.saving import prepare, record_of
 from findspot.catalog.protocol import NewVersion
-from findspot.core.digests import Digest
+from findspot.core.digests import Digest, hash_bytes
 from findspot.core.records import (
     CacheEntry,
     FileEntry,
@@ -24,7 +24,7 @@ from findspot.core.records import (
 from findspot.engine.calls import JobFacts, SavePlan, StepCall, StepResult
 from findspot.engine.errors import CannotSend
 from findspot.engine.failures import failure_of
-from findspot.engine.keys import key_of, key_parts, named_arguments
+from findspot.engine.keys import key_of, key_parts, named_arguments, sources_document
 from findspot.engine.plans import Plan, output_name
 from findspot.engine.sources import PluginHandler
 from findspot.engine.values import NOT_LOADED, Arguments, Saved, replaced, saved_in
@@ -90,6 +90,7 @@ class Runner:
         self._before = before or {}
         self._made: dict[tuple[str, str], Saved] = {}
         self._codes: dict[str, Fingerprint] = {}
+        self._sources: dict[str, Digest] = {}
         self._entries: dict[str, CacheEntry] = {}
         self._asked: set[str] = set()
         self._portable: dict[str, TaskSource] = {}
@@ -248,7 +249,7 @@ class Runner:
             step,
             status="running",
             key=key,
-            parts=parts,
+            parts={**parts, **self._beside(step, code, policy)},
             params=params,
             inputs=inputs,
             started=started,
@@ -412,6 +413,24 @@ class Runner:
         found = self._codes.get(task)
         if found is None:
             found = self._codes[task] = self._plan.sources[task].fingerprint()
+        return found
+
+    def _beside(self, step: Step, code: Fingerprint, policy: CachePolicy | None) -> dict[str, Any]:
+        """What a record says of a step's key that is no part of it."""
+        beside: dict[str, Any] = {"sources": self._kept_sources(step.task, code)}
+        if code.unfingerprintable:
+            beside["unfingerprintable"] = list(code.unfingerprintable)
+        if policy is None:
+            beside["uncached"] = "job" if self._options.cache == "off" else "task"
+        return beside
+
+    def _kept_sources(self, task: str, code: Fingerprint) -> Digest:
+        """The digest of the document with the text of a task's code, recorded once a job."""
+        found = self._sources.get(task)
+        if found is None:
+            document = sources_document(code)
+            found = self._sources[task] = hash_bytes(document)
+            self._recorder.document(found, document)
         return found
 
     def _seed(self, step: str) -> int | None:
