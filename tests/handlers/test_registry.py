@@ -387,3 +387,23 @@ def test_entry_points_are_read_once(installed: Path, monkeypatch: pytest.MonkeyP
         registry.for_value(len)
     registry.for_value(object())
     assert sorted(name for name in loads if name in ("spam", "eggs")) == ["eggs", "spam"]
+
+
+def test_plain_values_need_no_library_at_all() -> None:
+    """Handlers that are asked for dicts and for unknown objects import nothing to answer."""
+    code = (
+        "import sys\n"
+        "for name in ('numpy', 'pyarrow', 'pandas', 'torch', 'datasets', 'transformers'):\n"
+        "    sys.modules[name] = None\n"
+        "from findspot.handlers import round_trip, default_registry\n"
+        "registry = default_registry()\n"
+        "class Own: pass\n"
+        "values = ({1: 2}, {'a': {1}}, (1, [2]), Own(), len)\n"
+        "print([registry.for_value(value).name for value in values])\n"
+        "print(round_trip({'a': (1, 2)}))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        "['structure', 'structure', 'structure', 'pickle', 'pickle']",
+        "{'a': (1, 2)}",
+    ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -77,30 +76,10 @@ class HtmlHandler(Handler):
         return {"characters": len(_html_of(value))}
 
     def preview(self, value: Any) -> Preview | None:
-        reader = _Text()
-        reader.feed(_html_of(value)[:65536])
-        return text_preview(" ".join(reader.words))
+        from findspot.handlers.html_words import words_of
+
+        return text_preview(" ".join(words_of(_html_of(value)[:65536])))
 
 
 def _html_of(value: Any) -> Any:
     return value.html if isinstance(value, HtmlPage) else getattr(value, "data", None)
-
-
-class _Text(HTMLParser):
-    """The words of a page without scripts and styles."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.words: list[str] = []
-        self._hidden = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._hidden += tag in ("script", "style")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in ("script", "style"):
-            self._hidden = max(0, self._hidden - 1)
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.words += data.split()

@@ -1,4 +1,4 @@
-"""Dicts of torch tensors by name (state dicts), without importing torch to ask."""
+"""Dicts of torch tensors by name (state dicts), without importing anything to ask."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 from findspot.handlers.handler import Handler
 from findspot.handlers.protocol import LoadFolder, SaveFolder
 from findspot.handlers.selecting import chosen_names
-from findspot.handlers.tensor_files import tensor_names
 from findspot.handlers.values import decode_json, encode_json
 
 FILE = "weights.safetensors"
@@ -64,6 +63,8 @@ class StateDictHandler(Handler):
         return state
 
     def load_part(self, folder: LoadFolder, what: Mapping[str, Any], /, **args: Any) -> Any:
+        from findspot.handlers.tensor_files import tensor_names
+
         keys = chosen_names(what["keys"], tensor_names(folder, FILE), what="keys")
         found = _tensors().read(folder, FILE, only=keys)
         return {key: found[key] for key in keys}
