@@ -524,6 +524,19 @@ def test_the_nearest_path_wins(ws: Workspace, tmp_path: Path) -> None:
     assert (tmp_path / "call" / "b").read_text() == "b"
 
 
+def test_the_jobs_own_path(ws: Workspace, tmp_path: Path) -> None:
+    with ws.start_job("train", artifact_path=tmp_path / "{{project}}" / "{{condition}}") as job:
+        job.path_variables["condition"] = "forest"
+        job.log_artifact("a", body="a")
+    assert (tmp_path / "default" / "forest" / "a").read_text() == "a"
+    with (
+        pytest.raises(CheckFailed, match="no such variable"),
+        ws.start_job("train", artifact_path="{{colour}}"),
+    ):
+        pass
+    assert len(ws.list_jobs()) == 1
+
+
 @pytest.mark.parametrize(
     ("path", "error", "message"),
     [

@@ -77,7 +77,13 @@ class JobContext:
         self._labels: dict[str, str] = {}
         self._read: set[str] = set()
         self._inputs = dict(inputs or {})
-        self._artifact_path = None if artifact_path is None else os.fspath(artifact_path)
+        self.path_variables: dict[str, str] = {}
+        """Further variables of artifact paths: an experiment's ``condition`` and ``replicate``."""
+        self._artifact_path: str | None = None
+        if artifact_path is not None:
+            from findspot.engine.publishing import check_template
+
+            self._artifact_path = check_template(artifact_path)
         self._results: dict[str, Any] = {}
         self._outputs: dict[str, ArtifactVersion] = {}
 

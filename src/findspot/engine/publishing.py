@@ -50,10 +50,18 @@ def set_artifact_path(path: str | Path | None) -> str | None:
     Raises:
         CheckFailed, BadArtifactPath: it is no good template; nothing has changed.
     """
-    if path is not None:
-        expand(os.fspath(path), dict.fromkeys(VARIABLES, "x"))
-    _Session.path = None if path is None else os.fspath(path)
+    _Session.path = None if path is None else check_template(path)
     return _Session.path
+
+
+def check_template(path: str | Path) -> str:
+    """An artifact path as text, its variables not filled in.
+
+    Raises:
+        CheckFailed, BadArtifactPath: it is no good template.
+    """
+    expand(os.fspath(path), dict.fromkeys(VARIABLES, "x"))
+    return os.fspath(path)
 
 
 def session_artifact_path() -> str | None:
@@ -183,6 +191,7 @@ def path_values(context: JobContext) -> dict[str, str]:
         "experiment": context.experiment,
         "step": context.step,
         "date": f"{now():%Y-%m-%d}",
+        **context.path_variables,
     }
     return {name: value for name, value in values.items() if value is not None}
 
