@@ -268,6 +268,23 @@ class TestUnsoundRecords:
         shipment.versions[0] = NewVersion(new.record, (forged,))
         self.refused(two, shipment)
 
+    @pytest.mark.parametrize(
+        "change",
+        [{"key": "../up"}, {"project": "a/b"}, {"kind": "thing"}, {"tags": ("latest",)}],
+        ids=lambda change: next(iter(change)),
+    )
+    def test_names(self, two: Workspace, shipment: Shipment, change: dict[str, Any]) -> None:
+        new = shipment.versions[0]
+        shipment.versions[0] = NewVersion(replace(new.record, **change), new.files)
+        self.refused(two, shipment)
+
+    def test_paths_of_files(self, two: Workspace, shipment: Shipment) -> None:
+        new = shipment.versions[0]
+        files = (replace(new.files[0], path="../../evil"),)
+        digest = manifest_digest(files, new.record.handler)
+        shipment.versions[0] = NewVersion(replace(new.record, digest=digest), files)
+        self.refused(two, shipment)
+
     def test_files_of_a_plugin(self, two: Workspace, shipment: Shipment) -> None:
         """Otherwise who registers the right files later would be given these."""
         for i, snapshot in enumerate(shipment.snapshots):
@@ -325,7 +342,7 @@ class TestTrust:
         mine = one.save_artifact("mine", "text")
         files = (FileEntry("value.txt", hash_bytes(b"theirs"), 6, b"theirs"),)
         digest = manifest_digest(files, "text")
-        forged = replace(mine.record, digest=digest, number=0)
+        forged = replace(mine.record, digest=digest, size=6, number=0)
         two.catalog.write(Batch(versions=[NewVersion(forged, files)]))
         before = everything(one)
         with pytest.raises(DifferentContent):

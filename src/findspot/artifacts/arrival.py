@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from findspot.artifacts.bundle_records import check_files, check_job, check_version
 from findspot.artifacts.exchange import JobShipment, Shipment
 from findspot.artifacts.plugin_handlers import PREFIX as PLUGIN
+from findspot.artifacts.record_json import BadRecord
 from findspot.artifacts.version import uri_of
 from findspot.catalog.errors import NameTaken
 from findspot.catalog.protocol import Batch, NewVersion
@@ -26,7 +28,6 @@ from findspot.core.records import (
     Snapshot,
     VersionRecord,
     document_digest,
-    manifest_digest,
 )
 from findspot.plugins.source_files import files_digest
 
@@ -52,13 +53,16 @@ class DifferentContent(Conflict):
 
 
 class UnsoundRecord(FindspotError):
-    """A record from elsewhere has a digest that is not that of what it describes."""
+    """A record from elsewhere that no workspace would have written like this."""
 
     exit_code = 5
 
-    def __init__(self, where: str) -> None:
+    def __init__(
+        self, where: str, reason: str = "it does not have the digest of its content"
+    ) -> None:
+        self.reason = reason
         super().__init__(
-            "The record does not have the digest of its content; nothing was recorded.",
+            f"The record is unsound ({reason}); nothing was recorded.",
             where=where,
             how="Where it comes from, something was damaged or tampered with: findspot verify",
         )
@@ -117,10 +121,16 @@ def record(space: ArtifactSpace, shipment: Shipment, *, refresh: bool) -> Arriva
 
 
 def _check(shipment: Shipment) -> None:
-    """Digests stand for contents everywhere, so none is believed that another workspace wrote."""
-    for new in shipment.versions:
-        if manifest_digest(new.files, new.record.handler) != new.record.digest:
-            raise UnsoundRecord(uri_of(new.record))
+    """Names become keys here, and digests stand for contents everywhere: none is believed that
+    another workspace wrote."""
+    try:
+        for new in shipment.versions:
+            check_files(new.files, f"{new.record.uid}.files")
+            check_version(new.record, new.files, new.record.uid)
+        for job in shipment.jobs:
+            check_job(job.record, job.record.id)
+    except BadRecord as error:
+        raise UnsoundRecord(error.path, error.reason) from error
     for digest, document in shipment.documents.items():
         if hash_bytes(document) != digest:
             raise UnsoundRecord(f"document {digest}")

@@ -7,7 +7,7 @@ that is in a bundle is under a digest.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -38,7 +38,7 @@ from findspot.core.records import (
 
 T = TypeVar("T")
 
-PREVIEW_LIMIT = 1 << 20
+PREVIEW_LIMIT = 16 << 20
 _TEXT = 1 << 20
 
 
@@ -107,12 +107,12 @@ def decode(
     def version(value: Any, path: str) -> NewVersion:
         files = entries(value.get("files") if isinstance(value, dict) else None, f"{path}.files")
         record = from_json(VersionRecord, value, path)
-        _check_version(record, files, path)
+        check_version(record, files, path)
         return NewVersion(record, files)
 
     def job(value: Any, path: str) -> JobShipment:
         record = from_json(JobRecord, value, path)
-        _check_job(record, path)
+        check_job(record, path)
         mine = {"job": record.id}
 
         def parts(kind: type[T], name: str) -> list[T]:
@@ -166,7 +166,8 @@ def decode(
 # --------------------------------------------------------------------------- checks
 
 
-def _check_version(record: VersionRecord, files: tuple[FileEntry, ...], path: str) -> None:
+def check_version(record: VersionRecord, files: tuple[FileEntry, ...], path: str) -> None:
+    """`BadRecord` where a version could not have been saved like this by any workspace."""
     _uid(record.uid, f"{path}.uid")
     _named(path, lambda: check_name(record.project, "project name"))
     _named(path, lambda: check_key(record.key))
@@ -190,7 +191,8 @@ def _check_version(record: VersionRecord, files: tuple[FileEntry, ...], path: st
         raise BadRecord(f"{path}.preview", f"it has over {PREVIEW_LIMIT} bytes")
 
 
-def _check_job(record: JobRecord, path: str) -> None:
+def check_job(record: JobRecord, path: str) -> None:
+    """`BadRecord` where a job could not have been recorded like this."""
     _uid(record.id, f"{path}.id")
     _named(path, lambda: check_name(record.project, "project name"))
     if record.experiment is not None:
@@ -227,10 +229,18 @@ def _file_entries(value: Any, path: str) -> tuple[FileEntry, ...]:
         if isinstance(item, dict) and "inline" in item:
             raise BadRecord(place, "it holds bytes; those are blobs of the bundle")
         entry = from_json(FileEntry, item, place)
+        files.append(entry)
+    check_files(files, path)
+    return tuple(sorted(files, key=lambda entry: entry.path))
+
+
+def check_files(files: Sequence[FileEntry], path: str) -> None:
+    """`BadRecord` where files could not lie beside each other in one folder."""
+    for i, entry in enumerate(files):
+        place = f"{path}[{i}]"
         _named(place, lambda entry=entry: check_file_path(entry.path))  # type: ignore[misc]
         if entry.size < 0:
             raise BadRecord(place, "its size is negative")
-        files.append(entry)
     names = {entry.path for entry in files}
     if len(names) != len(files):
         raise BadRecord(path, "one path is there twice")
@@ -238,7 +248,6 @@ def _file_entries(value: Any, path: str) -> tuple[FileEntry, ...]:
         parts = name.split("/")
         if any("/".join(parts[:i]) in names for i in range(1, len(parts))):
             raise BadRecord(path, f"a folder of {name!r} is a file too")
-    return tuple(sorted(files, key=lambda entry: entry.path))
 
 
 def _files(files: Iterable[FileEntry]) -> list[dict[str, Any]]:
