@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 import stat
 import struct
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -189,6 +192,48 @@ class TestRoundTrip:
         assert len(done.conflicts) == 1
         assert two.load_artifact("n:best") == 2
         assert two.load_artifact("n:2") == 1
+
+
+class TestKilled:
+    """A process that dies in between, at the worst of moments."""
+
+    def killed(self, code: str, *arguments: str | Path) -> None:
+        code = (
+            "import os, signal, sys\n"
+            "from findspot import Workspace\n"
+            "from findspot.artifacts.bundles import export_bundle, import_bundle\n"
+            "def kill(done, total):\n"
+            "    if done > total // 2: os.kill(os.getpid(), signal.SIGKILL)\n"
+            f"{code}\n"
+        )
+        command = [sys.executable, "-c", code, *map(str, arguments)]
+        assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+
+    def test_an_export_leaves_no_bundle(self, one: Workspace, file: Path) -> None:
+        names = [f"a{i}" for i in range(6)]
+        for i, name in enumerate(names):
+            one.save_artifact(np.arange(20_000) + i, name)
+        code = "export_bundle(Workspace(sys.argv[1]), sys.argv[3:], sys.argv[2], progress=kill)"
+        self.killed(code, one.folder, file, *names)
+        assert not file.exists()
+        export_bundle(one, names, file)
+        assert len(read_bundle(file).versions) == 6
+
+    def test_an_import_leaves_nothing_and_goes_on(
+        self, one: Workspace, two: Workspace, file: Path
+    ) -> None:
+        names = [f"a{i}" for i in range(6)]
+        for i, name in enumerate(names):
+            one.save_artifact(np.arange(20_000) + i, name)
+        export_bundle(one, names, file)
+        code = "import_bundle(Workspace(sys.argv[1]), sys.argv[2], progress=kill)"
+        self.killed(code, two.folder, file)
+        assert nothing_in(two)
+        arrived = len(list(two.store.list()))
+        assert arrived >= 3
+        done = import_bundle(two, file)
+        assert (len(done.versions), done.blobs) == (6, 6 - arrived)
+        assert two.verify().sound
 
 
 class TestGolden:
