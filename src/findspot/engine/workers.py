@@ -1,9 +1,16 @@
-"""What runs in a worker process: the workspace opened once, and steps performed in it."""
+"""What runs in a worker, on this machine or another: the workspace opened once, steps performed."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import pickle
+import sys
+import threading
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -13,21 +20,131 @@ from findspot.engine.calls import StepCall, StepResult, perform
 from findspot.engine.capture import Capture
 from findspot.engine.recorder import Recorder
 
+BUDGET = 0.1
+"""Seconds after which no further step of a batch is begun: the rest goes back, for any worker."""
 
-def perform_in_worker(
-    url: str, overrides: Mapping[str, Any], folder: str, call: StepCall
-) -> StepResult:
-    """Run a call here, in the current folder of the job; its log and metrics are recorded when it
-    returns."""
-    if os.getcwd() != folder:
-        os.chdir(folder)
-    space = _space(url, canonical_json(dict(overrides)))
+HEAVY = 4096
+"""Length from which texts and bytes travel through the store only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a job's steps feel at home: the same in every process that runs them.
+
+    Args:
+        url, overrides: what opens the workspace; the second as canonical JSON.
+        folder: the current folder. It stays another one where the worker's machine lacks it.
+        path: folders that modules are imported from, behind the worker's own.
+        variables: environment variables that differ from what the worker was started with; None:
+            absent.
+    """
+
+    url: str = field(repr=False)
+    overrides: bytes = field(repr=False)
+    folder: str
+    path: tuple[str, ...] = ()
+    variables: Mapping[str, str | None] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def here(cls, space: ArtifactSpace) -> Place:
+        """That of this process, now."""
+        path = tuple(os.path.abspath(entry) for entry in sys.path)
+        return cls(space.url, canonical_json(dict(space.overrides)), os.getcwd(), path)
+
+    def with_changes(self, started: Mapping[str, str]) -> Place:
+        """For workers that were started in the given environment: with what changed since."""
+        now = os.environ
+        changed = {n: now.get(n) for n in {*now, *started} if now.get(n) != started.get(n)}
+        return replace(self, variables=changed)
+
+
+def packed(place: Place, calls: list[StepCall]) -> bytes:
+    """Calls on their way to a worker.
+
+    Raises:
+        Exception: whatever pickling raises where an argument cannot be pickled.
+    """
+    try:
+        inner = pickle.dumps(calls, 5)
+    except Exception:
+        import cloudpickle
+
+        inner = cloudpickle.dumps(calls, 5)
+    return pickle.dumps((place, inner), 5)
+
+
+def perform_batch(payload: bytes) -> bytes:
+    """Run packed calls here, one after the other; what they say is recorded when this returns.
+
+    Returns:
+        The pickled results, in order: of all calls, or of the first ones where these took long.
+    """
+    place, inner = pickle.loads(payload)
+    _settle(place)
+    calls: list[StepCall] = pickle.loads(inner)
+    space = _space(place.url, place.overrides)
+    results: list[StepResult] = []
+    begin = time.monotonic()
     with Recorder(space.catalog) as recorder, Capture(recorder.line) as capture:
-        return perform(call, space, recorder, capture)
+        for call in calls:
+            result = perform(call, space, recorder, capture)
+            results.append(_lighter(result))
+            if result.interrupted or time.monotonic() - begin > BUDGET:
+                break
+    return pickle.dumps(results, 5)
+
+
+def _lighter(result: StepResult) -> StepResult:
+    """The result without values that are better read from the store."""
+    if any(isinstance(v, str | bytes) and len(v) > HEAVY for v in result.values.values()):
+        light = {
+            name: value
+            for name, value in result.values.items()
+            if not (isinstance(value, str | bytes) and len(value) > HEAVY)
+        }
+        return replace(result, values=light)
+    return result
+
+
+class _Settled:
+    """The place that this process is in, and what it was before."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.place: Place | None = None
+        self.own_path = tuple(sys.path)
+        self.changed: dict[str, str | None] = {}
+
+
+_SETTLED = _Settled()
+
+
+def _settle(place: Place) -> None:
+    """Make this process a home of the job; a worker serves one job after another."""
+    with _SETTLED.lock:
+        with contextlib.suppress(FileNotFoundError):
+            if os.getcwd() != place.folder:
+                os.chdir(place.folder)
+        before = _SETTLED.place
+        if before is None or before.path != place.path:
+            own = _SETTLED.own_path
+            sys.path[:] = [*own, *(p for p in place.path if p not in own and os.path.exists(p))]
+        if before is None or before.variables != place.variables:
+            _set(_SETTLED.changed)
+            _SETTLED.changed = {name: os.environ.get(name) for name in place.variables}
+            _set(place.variables)
+        _SETTLED.place = place
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 @lru_cache(maxsize=8)
 def _space(url: str, overrides: bytes) -> ArtifactSpace:
-    import json
-
-    return ArtifactSpace(url, **json.loads(overrides))
+    settings: dict[str, Any] = json.loads(overrides)
+    return ArtifactSpace(url, **settings)

@@ -1,0 +1,231 @@
+"""Steps on Dask: a cluster on this machine, or one that runs already."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from findspot.engine.executors.errors import ExecutorUnavailable
+from findspot.engine.executors.kept import Kept
+from findspot.engine.executors.pooled import Outcome
+from findspot.engine.workers import Place, perform_batch
+
+CONNECT = 10
+"""Seconds to wait for a scheduler to answer."""
+
+
+class ClientPool:
+    """The cluster of a ``distributed.Client``, which stays open.
+
+    The cluster decides how often it tries a batch again whose worker died (its setting
+    ``distributed.scheduler.allowed-failures``) before it says so. When a job is given up, its
+    waiting batches are taken back, and its steps are interrupted at their next Python instruction.
+
+    Args:
+        workers: batches at once; 0: as many as the cluster has threads now.
+        released: called when the job is over.
+    """
+
+    def __init__(
+        self, client: Any, workers: int, released: Callable[[], None] = lambda: None
+    ) -> None:
+        self.workers = workers or max(1, sum(client.nthreads().values()))
+        self._client = client
+        self._released = released
+        self._futures: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def place(self, here: Place) -> Place:
+        return here
+
+    def submit(self, payload: bytes, done: Callable[[Outcome], None]) -> None:
+        key = f"findspot-{uuid.uuid4().hex}"
+        future = self._client.submit(_perform, key, payload, key=key, pure=False)
+        with self._lock:
+            self._futures[key] = future
+
+        def ended(future: Any) -> None:
+            outcome = _outcome(future)
+            with self._lock:
+                self._futures.pop(key, None)
+            done(outcome)
+
+        future.add_done_callback(ended)
+
+    def died(self, error: BaseException) -> bool:
+        from distributed.scheduler import KilledWorker
+
+        return isinstance(error, KilledWorker)
+
+    def mend(self) -> None:
+        """The cluster replaces its workers."""
+
+    def stop(self) -> None:
+        with self._lock:
+            futures, self._futures = dict(self._futures), {}
+        self._client.cancel(list(futures.values()), force=True)
+        self._client.run(_interrupt, list(futures), wait=False, on_error="ignore")
+
+    def release(self) -> None:
+        self._released()
+
+
+class LocalDaskPool:
+    """A Dask cluster on this machine, started with the first step and kept for a minute.
+
+    Another number of workers starts another one; changed environment variables and import paths
+    travel with the steps.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self._cluster: _Cluster | None = None
+        self._pool: ClientPool | None = None
+
+    def place(self, here: Place) -> Place:
+        cluster = _CLUSTERS.kept
+        return here if cluster is None else here.with_changes(cluster.environ)
+
+    def submit(self, payload: bytes, done: Callable[[Outcome], None]) -> None:
+        if self._pool is None:
+            self._cluster = _CLUSTERS.take(self.workers, lambda: _start(self.workers))
+            self._pool = ClientPool(self._cluster.client, self.workers)
+        self._pool.submit(payload, done)
+
+    def died(self, error: BaseException) -> bool:
+        from distributed.client import FutureCancelledError
+        from distributed.scheduler import KilledWorker
+
+        # Cancelled: another job of this process gave up and stopped the cluster.
+        return isinstance(error, KilledWorker | FutureCancelledError)
+
+    def mend(self) -> None:
+        if self._cluster is not None and self._cluster.process.poll() is not None:
+            self.stop()
+
+    def stop(self) -> None:
+        if self._cluster is not None:
+            _CLUSTERS.drop(self._cluster)
+            self._cluster = self._pool = None
+
+    def release(self) -> None:
+        if self._cluster is not None:
+            _CLUSTERS.give_back(self._cluster)
+            self._cluster = self._pool = None
+
+
+def connected_pool(name: str, address: str, workers: int) -> ClientPool:
+    """A running cluster, by its scheduler's address. The connection is kept for a minute.
+
+    Raises:
+        ExecutorUnavailable: nobody answers there.
+    """
+    client = _CONNECTIONS.take(address, lambda: _connect(name, address))
+    return ClientPool(client, workers, lambda: _CONNECTIONS.give_back(client))
+
+
+def _connect(name: str, address: str) -> Any:
+    distributed: Any = import_module("distributed")
+    try:
+        return distributed.Client(address, timeout=CONNECT, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise ExecutorUnavailable(
+            name,
+            f"no Dask scheduler answers at {address} ({error}).",
+            "Start one (dask scheduler), or say `dask:` for a cluster on this machine.",
+        ) from error
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Cluster:
+    process: subprocess.Popen[str]
+    client: Any
+    environ: Mapping[str, str]
+
+
+def _start(workers: int) -> _Cluster:
+    distributed: Any = import_module("distributed")
+    environ = dict(os.environ)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "findspot.engine.executors.dask_cluster", str(workers)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environ,
+        start_new_session=True,
+    )
+    try:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        if not address:
+            raise ExecutorUnavailable(
+                "dask:",
+                "the local cluster did not start.",
+                "Its error is in the terminal's output.",
+            )
+        client = distributed.Client(address, timeout=CONNECT, set_as_default=False)
+    except BaseException:
+        _kill(process)
+        raise
+    return _Cluster(process, client, environ)
+
+
+def _close(cluster: _Cluster) -> None:
+    # First the client: it would look for its scheduler, loudly.
+    cluster.client.close(timeout=2)
+    _kill(cluster.process)
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """Whatever its workers do just now: the workspace is made for kills."""
+    with process:
+        if os.name == "posix":
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+
+
+_CLUSTERS: Kept[_Cluster] = Kept(_close)
+_CONNECTIONS: Kept[Any] = Kept(lambda client: client.close(timeout=2))
+
+
+def _outcome(future: Any) -> Outcome:
+    try:
+        result: bytes = future.result()
+    except BaseException as error:
+        return error
+    return result
+
+
+# ---------------------------------------------------------------------- in the worker
+
+_RUNNING: dict[str, int] = {}
+"""The threads of this worker that run batches, by their keys."""
+
+
+def _perform(key: str, payload: bytes) -> bytes:
+    _RUNNING[key] = threading.get_ident()
+    try:
+        return perform_batch(payload)
+    finally:
+        del _RUNNING[key]
+
+
+def _interrupt(keys: list[str]) -> None:
+    for key in keys:
+        thread = _RUNNING.get(key)
+        if thread is not None:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(thread), ctypes.py_object(KeyboardInterrupt)
+            )

@@ -1,0 +1,45 @@
+"""A Dask cluster in a process of its own: ``python -m findspot.engine.executors.dask_cluster N``.
+
+It prints the scheduler's address and lives until its standard input ends, so that no cluster
+outlives the process that started it, however that one ended. Being apart from that process, its
+scheduler does not compete for the interpreter, Ctrl-C in a terminal does not reach its workers, and
+scripts need no ``if __name__ == "__main__"``.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+
+def main(workers: int) -> None:
+    """Serve until standard input ends."""
+    import dask
+    from distributed import LocalCluster
+
+    dask.config.set(
+        {
+            # A step that kills its worker is the executor's business: it tries once more, alone.
+            "distributed.scheduler.allowed-failures": 0,
+            # Steps may start processes.
+            "distributed.worker.daemon": False,
+            "distributed.admin.log-format": "%(message)s",
+        }
+    )
+    cluster = LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address=None,
+        memory_limit=None,
+        silence_logs=logging.CRITICAL,
+    )
+    sys.stdout.write(f"{cluster.scheduler_address}\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+    cluster.close(timeout=5)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

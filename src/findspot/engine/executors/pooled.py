@@ -1,0 +1,202 @@
+"""Steps in a pool of workers that may die: who gets what, and whose fault a death was."""
+
+from __future__ import annotations
+
+import itertools
+import pickle
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import Protocol, TypeAlias
+
+from findspot.core.records import Failure
+from findspot.engine.calls import StepCall, StepResult
+from findspot.engine.errors import CannotSend
+from findspot.engine.executors.pace import Pace
+from findspot.engine.executors.protocol import failed
+from findspot.engine.executors.threads import POLL
+from findspot.engine.failures import failure_of
+from findspot.engine.sources import TaskSource
+from findspot.engine.workers import Place, packed
+
+Outcome: TypeAlias = "bytes | BaseException"
+"""What `perform_batch` returned, or what came instead."""
+
+
+class Pool(Protocol):
+    """Workers that run `perform_batch` and share nothing with this process but the workspace.
+
+    Args:
+        workers: how many batches run at once.
+    """
+
+    @property
+    def workers(self) -> int: ...
+
+    def place(self, here: Place) -> Place:
+        """Where workers run the steps of a job that was started at ``here``."""
+        ...
+
+    def submit(self, payload: bytes, done: Callable[[Outcome], None]) -> None:
+        """Have a batch run; ``done`` is called with its outcome, once, by any thread.
+
+        Raises:
+            FindspotError: there are no workers to be had.
+        """
+        ...
+
+    def died(self, error: BaseException) -> bool:
+        """Whether the outcome says that the worker died, and nothing of the steps."""
+        ...
+
+    def mend(self) -> None:
+        """Called after a death: later batches must find workers again."""
+        ...
+
+    def stop(self) -> None:
+        """Stop what still runs: the job is given up."""
+        ...
+
+    def release(self) -> None:
+        """The job is over, and nothing runs; workers may be kept for the next one."""
+        ...
+
+
+@dataclass(slots=True)
+class _Batch:
+    calls: list[StepCall]
+    alone: bool
+    sent: float = field(default_factory=time.monotonic)
+
+
+class PooledExecutor:
+    """Runs steps in a pool; a worker that dies takes only its own step with it.
+
+    When a worker dies, all calls that may have been with it are in doubt: each is run once more,
+    alone. A call whose worker dies while it runs alone is the culprit and fails.
+
+    Steps that are known to be tiny travel in batches (see `Pace`).
+    """
+
+    def __init__(self, pool: Pool, here: Place) -> None:
+        self._pool = pool
+        self._place = pool.place(here)
+        self._pace = Pace(pool.workers)
+        self._waiting: deque[StepCall] = deque()
+        self._doubtful: deque[StepCall] = deque()
+        self._ready: deque[StepResult] = deque()
+        self._under_way: dict[int, _Batch] = {}
+        self._outcomes: SimpleQueue[tuple[int, Outcome]] = SimpleQueue()
+        self._numbers = itertools.count()
+        self._portable: dict[int, tuple[TaskSource, TaskSource]] = {}
+
+    @property
+    def slots(self) -> int:
+        return self._pace.slots
+
+    def start(self, call: StepCall) -> None:
+        self._pace.started(call)
+        try:
+            call = self._sendable(call)
+        except CannotSend as error:
+            self._ready.append(failed(call, failure_of(error)))
+            return
+        self._waiting.append(call)
+        if len(self._under_way) < self._pool.workers:
+            self._send_waiting()
+
+    def result(self) -> StepResult:
+        while not self._ready:
+            self._send_waiting()
+            if not self._ready:
+                self._receive()
+        return self._ready.popleft()
+
+    def __enter__(self) -> PooledExecutor:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._under_way:
+            self._under_way.clear()
+            self._pool.stop()
+        self._pool.release()
+
+    # ------------------------------------------------------------------ out
+
+    def _sendable(self, call: StepCall) -> StepCall:
+        found = self._portable.get(id(call.source))
+        if found is None:
+            try:
+                portable = call.source.portable()
+            except CannotSend as error:
+                raise CannotSend(call.step, error.reason) from error
+            # With the source itself, so that its id is not given to another one.
+            found = self._portable[id(call.source)] = (call.source, portable)
+        return call if found[1] is call.source else replace(call, source=found[1])
+
+    def _send_waiting(self) -> None:
+        if self._doubtful or any(batch.alone for batch in self._under_way.values()):
+            if self._doubtful and not self._under_way:
+                self._send([self._doubtful.popleft()], alone=True)
+            return
+        while self._waiting and len(self._under_way) < self._pace.batches:
+            self._send(self._pace.take(self._waiting))
+
+    def _send(self, calls: list[StepCall], *, alone: bool = False) -> None:
+        try:
+            payload = packed(self._place, calls)
+        except Exception as error:
+            if len(calls) == 1:
+                reason = f"an argument cannot be pickled ({error})."
+                failure = failure_of(CannotSend(calls[0].step, reason))
+                self._ready.append(failed(calls[0], failure))
+            else:
+                for call in calls:
+                    self._send([call])
+            return
+        number = next(self._numbers)
+        self._under_way[number] = _Batch(calls, alone)
+        self._pool.submit(payload, lambda outcome: self._outcomes.put((number, outcome)))
+
+    # ------------------------------------------------------------------ in
+
+    def _receive(self) -> None:
+        """Wait for the outcome of a batch."""
+        while True:
+            try:
+                number, outcome = self._outcomes.get(timeout=POLL)
+            except Empty:
+                continue
+            break
+        batch = self._under_way.pop(number)
+        if isinstance(outcome, BaseException):
+            self._lost(batch, outcome)
+            return
+        results: list[StepResult] = pickle.loads(outcome)
+        for call, result in zip(batch.calls, results, strict=False):
+            self._pace.seen(call, (result.ended - result.started).total_seconds())
+            self._ready.append(result)
+        self._waiting.extendleft(reversed(batch.calls[len(results) :]))
+
+    def _lost(self, batch: _Batch, error: BaseException) -> None:
+        if self._pool.died(error):
+            self._pool.mend()
+            if not batch.alone:
+                self._doubtful.extend(batch.calls)
+                return
+            failure = Failure(
+                "WorkerDied",
+                "The worker process died while it ran the step (killed, out of memory, "
+                "or a crash in native code).",
+            )
+        else:
+            failure = failure_of(error)
+        self._ready.extend(failed(call, failure) for call in batch.calls)

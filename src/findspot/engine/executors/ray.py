@@ -1,0 +1,169 @@
+"""Steps on Ray: on this machine, or on a cluster that runs already."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from findspot.engine.executors.errors import ExecutorUnavailable
+from findspot.engine.executors.kept import Kept
+from findspot.engine.executors.pooled import Outcome
+from findspot.engine.workers import Place, perform_batch
+
+OBJECTS = 100 * 2**20
+"""Bytes of a local cluster's object store, which hardly anything goes through."""
+
+
+class RayPool:
+    """Ray tasks, each of which runs a batch on one CPU.
+
+    Ray knows one cluster a process. Where the process is connected already, that connection is used
+    and left open; otherwise ``ray:`` starts a cluster on this machine with the first step, bound to
+    the loopback address, without dashboard and usage statistics, and keeps it for a minute.
+
+    Args:
+        name: the executor as it was asked for. address: of a running cluster; None: a local one.
+        workers: batches at once; 0: one for each core here, or all CPUs of a running cluster.
+
+    Raises:
+        ExecutorUnavailable: nobody answers at the address, or this process is connected elsewhere.
+    """
+
+    def __init__(self, name: str, address: str | None, workers: int, cores: int) -> None:
+        self._ray = ray = _library()
+        self._name = name
+        self._address = address
+        self._session: _Session | None = None
+        self._remote: Any = None
+        self._refs: set[Any] = set()
+        self._lock = threading.Lock()
+        if address is not None:
+            self._connect(0)
+            workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        self.workers = workers or cores
+
+    def place(self, here: Place) -> Place:
+        session = _SESSIONS.kept
+        if self._address is not None or session is None or not session.own:
+            return here
+        return here.with_changes(session.environ)
+
+    def submit(self, payload: bytes, done: Callable[[Outcome], None]) -> None:
+        if self._session is None:
+            self._connect(self.workers)
+        if self._remote is None:
+            self._remote = self._ray.remote(num_cpus=1, max_retries=0)(perform_batch)
+        ref = self._remote.remote(payload)
+        with self._lock:
+            self._refs.add(ref)
+
+        def ended(future: Any) -> None:
+            with self._lock:
+                self._refs.discard(ref)
+            done(future.exception() or future.result())
+
+        ref.future().add_done_callback(ended)
+
+    def died(self, error: BaseException) -> bool:
+        gone = self._ray.exceptions
+        return isinstance(
+            error,
+            gone.WorkerCrashedError
+            | gone.OutOfMemoryError
+            | gone.NodeDiedError
+            | gone.TaskCancelledError,
+        )
+
+    def mend(self) -> None:
+        """Ray replaces its workers."""
+
+    def stop(self) -> None:
+        with self._lock:
+            refs, self._refs = self._refs, set()
+        for ref in refs:
+            self._ray.cancel(ref, force=True)
+
+    def release(self) -> None:
+        if self._session is not None:
+            _SESSIONS.give_back(self._session)
+            self._session = self._remote = None
+
+    def _connect(self, workers: int) -> None:
+        key = (self._address, workers)
+        self._session = _SESSIONS.take(key, lambda: _session(self._name, self._address, workers))
+
+
+def _library() -> Any:
+    return import_module("ray")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Session:
+    """Args:
+    own: started by us; otherwise the user's, which is never closed.
+    """
+
+    own: bool
+    environ: Mapping[str, str]
+
+
+def _session(name: str, address: str | None, workers: int) -> _Session:
+    ray = _library()
+    environ = dict(os.environ)
+    if ray.is_initialized():
+        here = ray.get_runtime_context().gcs_address
+        if address not in (None, "auto", here):
+            raise ExecutorUnavailable(
+                name,
+                f"this process is connected to Ray at {here}.",
+                "Say `ray:` to use that one, or call ray.shutdown() before.",
+            )
+        return _Session(False, environ)
+    quiet = {"configure_logging": False, "log_to_driver": False}
+    if address is None:
+        with _variables(RAY_USAGE_STATS_ENABLED="0"):
+            ray.init(
+                address="local",
+                num_cpus=workers,
+                include_dashboard=False,
+                object_store_memory=OBJECTS,
+                _node_ip_address="127.0.0.1",
+                **quiet,
+            )
+        return _Session(True, environ)
+    try:
+        ray.init(address=address, **quiet)
+    except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
+        raise ExecutorUnavailable(
+            name,
+            f"no Ray cluster answers at {address} ({error}).",
+            "Start one (ray start --head), or say `ray:` for one on this machine.",
+        ) from error
+    return _Session(True, environ)
+
+
+def _close(session: _Session) -> None:
+    if session.own:
+        _library().shutdown()
+
+
+_SESSIONS: Kept[_Session] = Kept(_close)
+
+
+@contextmanager
+def _variables(**changed: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in changed}
+    os.environ.update(changed)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,37 @@
+"""Several steps at once in one process."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+
+from findspot.engine.calls import Perform, StepCall, StepResult
+
+POLL = 0.25
+"""Seconds: a job in a thread that is not the main one notices a cancel at most so much later."""
+
+
+class ThreadExecutor:
+    """Several steps at once in this process; for work that waits or that frees the GIL."""
+
+    def __init__(self, perform: Perform, workers: int) -> None:
+        self.slots = workers
+        self._perform = perform
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="findspot-step")
+        self._results: SimpleQueue[StepResult] = SimpleQueue()
+
+    def start(self, call: StepCall) -> None:
+        self._pool.submit(lambda: self._results.put(self._perform(call)))
+
+    def result(self) -> StepResult:
+        while True:
+            try:
+                return self._results.get(timeout=POLL)
+            except Empty:
+                continue
+
+    def __enter__(self) -> ThreadExecutor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
