@@ -38,7 +38,7 @@ from findspot.store.local import LocalBlobStore
 
 DAY = timedelta(days=1)
 # Few, so that saves find their bytes stored.
-CONTENTS = [bytes([65 + i]) * 20 for i in range(3)]
+CONTENTS = [bytes([65 + i]) * 20 for i in range(2)]
 contents = st.sampled_from(CONTENTS)
 choice = st.integers(0, 9)
 DEAD: dict[str, Any] = {"dead": True}
@@ -73,6 +73,10 @@ class Collecting(RuleBasedStateMachine):
         self.store = self.space.store
         self.saves: list[_Save] = []
         self.recorded: dict[str, tuple[str, bytes]] = {}
+        # Nobody needs these bytes any more, but every save finds them stored.
+        for content in CONTENTS:
+            self.space.catalog.delete_version(self.space.save_artifact(content, "old").uid)
+        self.days_pass(3)
 
     def teardown(self) -> None:
         for uid, (_, content) in self.there().items():
@@ -267,6 +271,31 @@ def test_any_course_of_events() -> None:
 @pytest.mark.slow
 def test_many_courses_of_events() -> None:
     run(150)
+
+
+@pytest.mark.parametrize("moment", range(12))
+def test_a_save_that_ends_at_any_moment_of_a_purge(local: Workspace, moment: int) -> None:
+    content = b"x" * 10_000
+    local.catalog.delete_version(local.save_artifact(content, "a").uid)
+    held = Lease(new_uid(), "", "save", (), {}, now(), now() + DAY)
+    local.catalog.take_lease(held)
+    new = local.prepare(content, "a")  # the bytes are stored, and not written
+    later = now() + timedelta(seconds=1)
+    collect(local, dry_run=False, grace_hours=0, now=later)
+    assert [blob.digest for blob in local.store.quarantined()] == [new.files[0].digest]
+    moments = iter(range(100))
+
+    def end_save() -> None:
+        if next(moments) == moment:
+            local.catalog.write(Batch(versions=[new]))
+            local.catalog.release_lease(held.id)
+
+    with interleaved(local, end_save):
+        collect(local, dry_run=False, now=later + 30 * DAY)
+    assert next(moments) > 6
+    if local.catalog.version(new.record.uid) is None:
+        local.catalog.write(Batch(versions=[new]))
+    assert local.load_artifact("a") == content
 
 
 # --------------------------------------------------------------------------- two processes

@@ -77,14 +77,15 @@ class LocalQuarantine:
         freed = 0
         if not os.path.isdir(self._folder):
             return freed
-        for digest in digests:
-            path = self._path(digest)
-            # The lock keeps one from being taken anew between the look at its time and its end.
-            with locked(self._lock), suppress(FileNotFoundError, NotADirectoryError):
-                about = os.lstat(path)
-                if datetime.fromtimestamp(about.st_mtime, UTC) < older_than:
-                    os.unlink(path)
-                    freed += about.st_size
+        # The lock keeps one from being taken anew between the look at its time and its end.
+        with locked(self._lock):
+            for digest in digests:
+                path = self._path(digest)
+                with suppress(FileNotFoundError, NotADirectoryError):
+                    about = os.lstat(path)
+                    if datetime.fromtimestamp(about.st_mtime, UTC) < older_than:
+                        os.unlink(path)
+                        freed += about.st_size
         return freed
 
     def drop(self, digest: Digest) -> bool:
