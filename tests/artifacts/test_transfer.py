@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -476,6 +478,49 @@ def test_pull_by_folder_and_report(one: Workspace, two: Workspace) -> None:
     done = pull(two, str(one.folder), "list")
     assert two.load_artifact("list") == [1, 2]
     assert done.to_json()["versions"] == list(done.versions)
+
+
+READING = """
+import os, sys
+sys.path[:0] = {search!r}
+from findspot import Workspace
+from findspot.artifacts.bundles import export_bundle
+from findspot.artifacts.transfer import pull
+source, first, second, bundle = {places!r}
+# Everything once: afterwards Python's own folders may be out of reach.
+pull(Workspace(first), Workspace(source), "a")
+export_bundle(Workspace(first), "a", bundle + ".first")
+if os.geteuid() == 0:
+    os.setgroups([]); os.setgid(65534); os.setuid(65534)
+print(len(pull(Workspace(second), Workspace(source), "a").versions))
+print(os.path.basename(export_bundle(Workspace(source), "a", bundle)))
+"""
+
+
+def test_a_source_that_can_only_be_read() -> None:
+    """No lease can be taken on it, and none is needed: it is read all the same."""
+    # pytest's own folders are root's alone if root runs it.
+    top = Path(tempfile.mkdtemp(prefix="findspot-test-"))
+    try:
+        with Workspace(top / "source") as source:
+            source.save_artifact(np.arange(5000), "a")
+        (top / "open").mkdir()
+        for folder in (top, top / "open"):
+            folder.chmod(0o777)
+        for folder in (top / "source", *(top / "source").rglob("*")):
+            folder.chmod(0o555 if folder.is_dir() else 0o444)
+        names = ("source", "open/first", "open/second", "open/a.findspot")
+        places = [str(top / name) for name in names]
+        code = READING.format(search=[p for p in sys.path if p], places=places)
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd="/"
+        )
+        assert done.stdout.splitlines() == ["1", "a.findspot"], done.stderr
+    finally:
+        for folder in (top / "source", *(top / "source").rglob("*")):
+            if folder.is_dir():
+                folder.chmod(0o755)
+        shutil.rmtree(top)
 
 
 def test_what_is_being_pushed_is_kept(one: Workspace, two: Workspace) -> None:
