@@ -264,7 +264,7 @@ class Checks:
                     )
                 declared = name in known or (path != "parameters" and name in parameters)
                 if not declared and not (path == "parameters" and reads_context):
-                    near = suggestion(name, (*known, *parameters), role="parameters")
+                    near = suggestion(name, {**known, **parameters}, role="parameters")
                     self.add(
                         f"{path}.{name}",
                         "no step has such a parameter",

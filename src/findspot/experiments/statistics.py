@@ -246,6 +246,7 @@ def corrected(p_values: Sequence[float], method: Correction = "holm") -> list[fl
     elif method == "fdr":
         lowest = 1.0
         for rank, index in reversed(list(enumerate(order, 1))):
-            lowest = min(lowest, p_values[index] * m / rank)
+            p = p_values[index]
+            lowest = min(lowest, max(p, p * m / rank))  # which rounding may put below p
             found[index] = lowest
     return found

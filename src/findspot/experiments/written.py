@@ -7,9 +7,9 @@ version can tell the difference.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, cast
 
 from findspot.core.records import Preview
 from findspot.engine.calls import SavePlan
@@ -39,8 +39,7 @@ def release(path: Path) -> None:
 class WrittenFileHandler(FileHandler):
     """Saves files, and what is held in memory just as if it were in a file."""
 
-    types: ClassVar[Sequence[type | str]] = ("pathlib.Path",)
-    representations: ClassVar[Sequence[str]] = ("str",)
+    name = FileHandler.name
 
     def accepts(self, value: Any) -> bool:
         return value in _held or super().accepts(value)
@@ -74,7 +73,7 @@ class WrittenFileHandler(FileHandler):
         return None if "\0" in text else Preview("text/plain", head)
 
 
-_HANDLER = WrittenFileHandler()
+_HANDLER = cast("ArtifactHandler", WrittenFileHandler())
 
 
 class ArtifactSave(SavePlan):
@@ -83,6 +82,6 @@ class ArtifactSave(SavePlan):
     __slots__ = ()
 
     def chosen(self, space: ArtifactSpace, value: Any) -> ArtifactHandler:
-        if self.handler is None and value in _held:
+        if self.handler is None and isinstance(value, Path) and value in _held:
             return _HANDLER
         return super().chosen(space, value)

@@ -1,0 +1,126 @@
+"""Mistakes are found before anything runs, and all of them at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from experiment_pieces import DATA, MODEL, numbers, save, scale, total
+from findspot import CheckFailed, FindspotError, Workspace
+from findspot.core.errors import InvalidName
+from findspot.experiments.artifact import Artifact
+from findspot.experiments.experiment import Experiment
+from findspot.experiments.hypotheses import Hypothesis
+from findspot.experiments.treatments import Treatment
+
+
+def treatment_of(change: Any) -> Treatment:
+    return Treatment("a", change)
+
+
+def mistakes(**options: Any) -> dict[str, str]:
+    given = {"name": "x", "datasource": numbers, "pipeline": [scale, total], **options}
+    with pytest.raises(CheckFailed) as caught:
+        Experiment(**given).validate()
+    return {problem.path: problem.message for problem in caught.value.problems}
+
+
+def test_all_mistakes_are_listed_at_once(ws: Workspace) -> None:
+    found = mistakes(
+        replicates=0,
+        seed=-1,
+        treatments=[Treatment("a"), Treatment("a"), Treatment("a/b"), Treatment("c", {"k": 1})],
+        outputs=[MODEL, "nothing"],
+        hypotheses=[Hypothesis("m", test="voodoo", better="up", alpha=2)],  # type: ignore[arg-type]
+    )
+    assert found["replicates"] == "0 replicates cannot be"
+    assert found["seed"] == "it is -1"
+    assert found["treatments[1] (a)"] == "there are two treatments of this name"
+    assert "holds '/'" in found["treatments[2] (a/b)"]
+    assert found["treatment c.k"] == "no step has such a parameter"
+    assert found["outputs[0]"] == "no step declares the artifact 'model.bin'"
+    assert found["outputs[1]"] == "there is no 'nothing'"
+    assert "alpha" in found["hypotheses[0]"]
+    assert not ws.list_jobs()
+
+
+@pytest.mark.parametrize(
+    ("options", "path", "message"),
+    [
+        ({"replicates": "3"}, "replicates", "it is '3'"),
+        ({"replicates": True}, "replicates", "it is True"),
+        ({"replicates": -2}, "replicates", "-2 replicates cannot be"),
+        ({"datasource": [1, 2], "replicates": 3}, "replicates", "the data source has 2 items"),
+        ({"datasource": []}, "datasource", "the list is empty"),
+        ({"datasource": 7}, "datasource", "it is none"),
+        ({"pipeline": []}, "pipeline", "it has no steps"),
+        ({"pipeline": [3]}, "pipeline[0]", "3 is no step"),
+        ({"pipeline": [Artifact]}, "pipeline[0]", "the class Artifact is no step"),
+        ({"name": "../x"}, "name", "holds '/'"),
+        ({"name": ".."}, "name", "not allowed"),
+        ({"treatments": [Treatment("baseline")]}, "treatments[0] (baseline)", "implied"),
+        ({"treatments": [Treatment("..")]}, "treatments[0] (..)", "not allowed"),
+        ({"treatments": [Treatment("A"), Treatment("a")]}, "treatments[1] (a)", "only in case"),
+        ({"treatments": [Treatment("datasource")]}, "treatments[0] (datasource)", "taken"),
+        ({"treatments": ["a"]}, "treatments[0]", "it is a str"),
+        ({"treatments": [treatment_of(3)]}, "treatments[0] (a)", "its change is 3"),
+        ({"treatments": [Treatment("a", {"factor": object()})]}, "treatment a.factor", "a object"),
+        ({"treatments": [Treatment("a", {"facto": 1})]}, "treatment a.facto", "no step has"),
+        ({"parameters": []}, "parameters", "they are []"),
+        ({"metrics": "accuracy"}, "metrics", "they are one text"),
+        ({"metrics": ["a/b"]}, "metrics", "holds '/'"),
+        ({"hypotheses": [Hypothesis("m")]}, "hypotheses", "no treatment"),
+    ],
+)
+def test_a_mistake(ws: Workspace, options: dict[str, Any], path: str, message: str) -> None:
+    assert message in mistakes(**options)[path]
+
+
+def test_a_parameter_without_a_value_is_found(ws: Workspace) -> None:
+    def needs(data: int, ctx: object, depth: int) -> None: ...
+
+    found = mistakes(pipeline=[needs])
+    assert found == {"step needs": "its parameter 'depth' has no value in the baseline"}
+    Experiment(name="x", pipeline=[needs], parameters={"depth": 3}).validate()
+
+
+def test_a_near_name_is_offered(ws: Workspace) -> None:
+    experiment = Experiment(name="x", pipeline=[scale], treatments=[Treatment("a", {"facto": 1.0})])
+    with pytest.raises(CheckFailed, match="factor"):
+        experiment.validate()
+
+
+def test_parameters_that_are_read_from_the_context_are_declared(ws: Workspace) -> None:
+    def step(data: Any, ctx: Any) -> None:
+        ctx.log_metric("own", ctx.parameters["own"])
+
+    result = Experiment(
+        name="x", pipeline=[step], parameters={"own": 1}, treatments=[Treatment("a", {"own": 2})]
+    ).run()
+    assert result.metrics["own"] == {"baseline": [1.0], "a": [2.0]}
+
+
+def test_hypotheses_name_treatments_that_exist(ws: Workspace) -> None:
+    found = mistakes(treatments=[Treatment("a")], hypotheses=[Hypothesis("m", treatments=("b",))])
+    assert found == {"hypotheses[0]": "there is no treatment 'b'"}
+
+
+def test_an_unknown_strategy_or_executor_runs_nothing(ws: Workspace) -> None:
+    experiment = Experiment(name="x", pipeline=[total])
+    with pytest.raises(FindspotError, match=r"no strategy.*\n.*rerun, resume, fill"):
+        experiment.run(strategy="bogus")  # type: ignore[arg-type]
+    with pytest.raises(FindspotError, match="no executor"):
+        experiment.run(executor="bogus")
+    assert not ws.list_jobs(experiment="x")
+
+
+@pytest.mark.parametrize("name", ["../up", "a/../b", "/abs", "a//b", "", ".", "a\\b", "a\0b"])
+def test_names_of_artifacts_never_leave_their_folder(name: str) -> None:
+    with pytest.raises(InvalidName):
+        Artifact(name)
+
+
+def test_a_valid_experiment_is_itself(ws: Workspace) -> None:
+    experiment = Experiment(name="x", pipeline=[scale, save], outputs=[DATA])
+    assert experiment.validate() is experiment

@@ -1,0 +1,202 @@
+"""Finished cells are kept and whole; what is missing, failed or changed is run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiment_pieces import counted, counts, numbers
+from findspot import Workspace
+from findspot.core.records import JobUpdate
+from findspot.experiments.context import CellContext
+from findspot.experiments.errors import BeingRun, NoRun
+from findspot.experiments.experiment import Experiment
+from findspot.experiments.treatments import Treatment
+
+
+def test_a_complete_run_is_reloaded_whole_and_nothing_runs(ws: Workspace, tmp_path: Path) -> None:
+    experiment = counted(tmp_path)
+    first = experiment.run()
+    again = experiment.run(strategy="resume")
+    assert (again.ran, again.run, again.notes) == (0, 1, [])
+    assert again.metrics == first.metrics
+    assert again.rows == first.rows
+    assert again.artifacts == first.artifacts
+    assert len(ws.list_jobs(experiment="counted")) == 1
+    assert set(counts(tmp_path).values()) == {1}
+
+
+def test_a_rerun_runs_all_cells_as_a_new_run(ws: Workspace, tmp_path: Path) -> None:
+    experiment = counted(tmp_path)
+    first = experiment.run()
+    second = experiment.run()
+    assert (first.run, second.run, second.ran) == (1, 2, 6)
+    assert set(counts(tmp_path).values()) == {2}
+    assert first.metrics == second.metrics
+    assert experiment.result().run == 2
+    assert experiment.result(1).rows == first.rows
+
+
+@pytest.mark.parametrize("strategy", ["resume", "fill"])
+def test_failed_cells_are_tried_again_and_only_they(
+    ws: Workspace, tmp_path: Path, strategy: Any
+) -> None:
+    (tmp_path / "fail-double-1").touch()
+    assert counted(tmp_path).run().status == "failed"
+    assert counted(tmp_path).run(strategy=strategy).ran == 1
+    (tmp_path / "fail-double-1").unlink()
+    result = counted(tmp_path).run(strategy=strategy)
+    assert (result.ran, result.run, result.status, result.errors) == (1, 1, "finished", {})
+    assert {k: n for k, n in counts(tmp_path).items() if n != 1} == {"double-1": 3}
+    assert len(result.jobs) == 3
+
+
+def test_what_never_ran_counts_as_new(ws: Workspace, tmp_path: Path) -> None:
+    assert counted(tmp_path).run(strategy="resume").ran == 6
+    with pytest.raises(NoRun, match="'other' has no run"):
+        counted(tmp_path, name="other").result()
+
+
+def test_more_replicates_and_treatments_run_alone(ws: Workspace, tmp_path: Path) -> None:
+    first = counted(tmp_path).run()
+    more = counted(tmp_path).run(strategy="fill", replicates=5)
+    assert (more.ran, more.run, more.replicates) == (4, 1, 5)
+    assert more.metrics["total"]["double"][:3] == first.metrics["total"]["double"]
+    treatments = [Treatment("double", {"factor": 2.0}), Treatment("triple", {"factor": 3.0})]
+    wide = counted(tmp_path, treatments=treatments, replicates=5).run(strategy="fill")
+    assert wide.ran == 5
+    assert set(counts(tmp_path).values()) == {1}
+    assert wide.metrics["total"]["triple"] == [3 * v for v in more.metrics["total"]["baseline"]]
+    assert counted(tmp_path).run(strategy="fill").ran == 0
+
+
+def test_a_changed_treatment_runs_again_and_only_it(ws: Workspace, tmp_path: Path) -> None:
+    counted(tmp_path).run()
+    changed = counted(tmp_path, treatments=[Treatment("double", {"factor": 2.5})])
+    result = changed.run(strategy="resume")
+    assert result.ran == 3
+    assert result.notes == [
+        "3 finished cells (double/0, double/1, double/2) run again, because their data, "
+        "parameters or outputs have changed."
+    ]
+    assert {n for k, n in counts(tmp_path).items() if k.startswith("baseline")} == {1}
+
+
+def make_step(add: int) -> Any:
+    def step(data: list[float], ctx: CellContext) -> None:
+        ctx.log_metric("sum", sum(data) + add)
+
+    return step
+
+
+def test_changed_code_is_said_and_run_again_unless_filling(ws: Workspace) -> None:
+    def experiment(add: int) -> Experiment:
+        return Experiment(name="code", datasource=numbers, pipeline=[make_step(add)], replicates=2)
+
+    first = experiment(0).run().metrics["sum"]["baseline"]
+    kept = experiment(1).run(strategy="fill")
+    assert kept.ran == 0
+    assert kept.metrics["sum"]["baseline"] == first
+    assert kept.notes == [
+        "2 finished cells (baseline/0, baseline/1) kept, though the code of step has changed."
+    ]
+    again = experiment(1).run(strategy="resume")
+    assert again.ran == 2
+    assert again.notes == [
+        "2 finished cells (baseline/0, baseline/1) run again, because the code has changed."
+    ]
+    assert again.metrics["sum"]["baseline"] == [value + 1 for value in first]
+    assert experiment(1).run(strategy="resume").ran == 0
+
+
+def test_a_changed_data_source_counts_as_changed_code(ws: Workspace) -> None:
+    def experiment(source: Any) -> Experiment:
+        return Experiment(name="s", datasource=source, pipeline=[make_step(0)], replicates=2)
+
+    experiment(numbers).run()
+    result = experiment(lambda ctx: [1.0]).run(strategy="resume")
+    assert result.ran == 2
+    assert result.metrics["sum"]["baseline"] == [1.0, 1.0]
+
+
+def test_deleted_artifacts_are_made_again(ws: Workspace, tmp_path: Path) -> None:
+    experiment = counted(tmp_path)
+    first = experiment.run()
+    ws.delete_version(first.artifact("save", "data.json", "double", 1).uid)
+    result = experiment.run(strategy="resume")
+    assert result.ran == 1
+    assert "no longer there" in result.notes[0]
+    assert counts(tmp_path)["double-1"] == 2
+    assert result.artifact("save", "data.json", "double", 1).path().is_file()
+
+
+def test_artifacts_whose_bytes_are_gone_are_made_again(ws: Workspace) -> None:
+    from findspot.experiments.artifact import Artifact
+
+    big = Artifact("big.bin")
+
+    def step(data: int, out: Artifact = big) -> None:
+        out.write(bytes([data]) * 100_000)
+
+    experiment = Experiment(name="big", datasource=[1, 2], pipeline=[step])
+    first = experiment.run()
+    version = first.artifact("step", "big.bin", replicate=1)
+    ws.store.delete(version.files[0].digest)
+    result = experiment.run(strategy="resume")
+    assert result.ran == 1
+    assert result.artifact("step", "big.bin", replicate=1).load().stat().st_size == 100_000
+
+
+def test_nobody_else_may_be_running_it(ws: Workspace, tmp_path: Path) -> None:
+    experiment = counted(tmp_path)
+    job = experiment.run().job
+    from findspot.catalog.protocol import Batch
+
+    ws.catalog.write(
+        Batch(updates=[JobUpdate(id=job.id, expected=("finished",), status="running")])
+    )
+    with pytest.raises(BeingRun, match=rf"being run by job {job.id}"):
+        experiment.run(strategy="resume")
+
+
+def test_metrics_of_cells_and_their_kept_values_survive_a_cache_hit(ws: Workspace) -> None:
+    """A cell that the engine reuses from an older run brings its metrics along."""
+    treatments = [Treatment("a", {"k": 1})]
+
+    def step(data: float, ctx: CellContext, k: int = 0) -> float:
+        ctx.log_metric("m", data + k)
+        return data + k
+
+    def experiment(chosen: list[Treatment]) -> Experiment:
+        return Experiment(
+            name="hit", datasource=[1.0], pipeline=[step], treatments=chosen, outputs=["step"]
+        )
+
+    experiment(treatments).run()
+    experiment([]).run()  # a second run, which lacks the treatment
+    result = experiment(treatments).run(strategy="resume")
+    assert result.run == 2
+    assert result.job.steps["a/0"].cached
+    assert result.metrics["m"] == {"baseline": [1.0], "a": [2.0]}
+    assert result.artifact("step", "output", "a").load() == 2.0
+
+
+def test_interrupted_by_the_user_it_goes_on(ws: Workspace, tmp_path: Path) -> None:
+    def stop(data: Any, ctx: CellContext) -> Any:
+        if ctx.condition == "double" and not (tmp_path / "go").exists():
+            raise KeyboardInterrupt
+        return data
+
+    from experiment_pieces import ran, scale, total
+
+    experiment = counted(tmp_path, pipeline=[stop, ran, scale, total], outputs=[])
+    with pytest.raises(KeyboardInterrupt):
+        experiment.run()
+    assert counts(tmp_path) == {"baseline-0": 1}
+    assert experiment.result().status == "incomplete"
+    (tmp_path / "go").touch()
+    result = experiment.run(strategy="resume")
+    assert (result.ran, result.status) == (5, "finished")
+    assert {k: n for k, n in counts(tmp_path).items() if k != "go" and n != 1} == {}
