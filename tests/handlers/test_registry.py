@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,13 @@ from findspot.handlers import (
     UnknownHandler,
     default_registry,
     python_type_name,
+    representations_of,
     round_trip,
+    selections_of,
 )
+from findspot.handlers.builtin import BUILTINS, FALLBACK
+from findspot.handlers.hierarchy import public_name
+from findspot.handlers.loading import RAW
 from findspot.handlers.registry import ENTRY_POINTS
 
 
@@ -407,3 +413,25 @@ def test_plain_values_need_no_library_at_all() -> None:
         "['structure', 'structure', 'structure', 'pickle', 'pickle']",
         "{'a': (1, 2)}",
     ]
+
+
+def test_every_built_in_handler_is_what_the_table_says() -> None:
+    registry = HandlerRegistry(plugins=False)
+    with_torch = {"torch.tensor", "torch.module"}
+    for entry in (*BUILTINS, FALLBACK):
+        if entry.name in with_torch and find_spec("torch") is None:
+            with pytest.raises(UnknownHandler, match=r"findspot\[torch\]"):
+                registry.by_name(entry.name)
+            continue
+        handler = registry.by_name(entry.name)
+        assert handler.name == entry.name
+        if entry.extra not in ("altair", None) and entry.types and not entry.only_by_name:
+            assert {_name_of(each) for each in handler.types} == set(entry.types)
+        if representations_of(handler) != RAW:
+            assert getattr(type(handler), "load_as", None) is not Handler.load_as
+        if selections_of(handler):
+            assert getattr(type(handler), "load_part", None) is not Handler.load_part
+
+
+def _name_of(kind: type | str) -> str:
+    return public_name(f"{kind.__module__}.{kind.__qualname__}" if isinstance(kind, type) else kind)
