@@ -89,7 +89,7 @@ def opaque_places(graph: TaskGraph) -> Iterator[tuple[str, Opaque]]:
     for step in graph.steps.values():
         for index, value in enumerate(step.args):
             yield from _opaque_in(value, f"{step.name}.{index}")
-        for name, value in step.kwargs.items():
+        for name, value in (*step.kwargs.items(), *step.each.items()):
             yield from _opaque_in(value, f"{step.name}.{name}")
     for export in graph.outputs.values():
         yield from _opaque_in(export.contents, export.name)

@@ -42,6 +42,10 @@ def _step(step: Step) -> dict[str, Any]:
         found["args"] = [_value(value) for value in step.args]
     if step.kwargs:
         found["kwargs"] = {name: _value(value) for name, value in step.kwargs.items()}
+    if step.each:
+        found["each"] = {name: _value(value) for name, value in step.each.items()}
+    if step.when is not None:
+        found["when"] = _value(step.when)
     if step.dependencies:
         found["dependencies"] = list(step.dependencies)
     if step.cache is not None:

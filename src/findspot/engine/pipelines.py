@@ -12,7 +12,7 @@ from findspot.engine.plans import Plan, make_plan
 from findspot.engine.sources import LiveTask
 from findspot.graph.checking import check
 from findspot.graph.spec import TaskGraph
-from findspot.graph.tracing import Traced, trace
+from findspot.graph.tracing import Traced, called_inside, trace
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
@@ -41,7 +41,8 @@ class Pipeline(Generic[P, R]):
         self._snapshots: dict[tuple[str, str], Snapshot] = {}
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        return self.function(*args, **kwargs)
+        with called_inside(self.name):
+            return self.function(*args, **kwargs)
 
     def graph(self) -> TaskGraph:
         """The task graph, traced anew; not checked."""

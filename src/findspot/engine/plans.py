@@ -99,15 +99,17 @@ def _saves(
     direct: defaultdict[tuple[str, str], list[ArtifactOutput]] = defaultdict(list)
     composed: list[ArtifactOutput] = []
     for export in graph.outputs.values():
-        found = output_name(graph, export.contents) if isinstance(export.contents, Ref) else None
-        if found is None:
+        contents = export.contents
+        found = output_name(graph, contents) if isinstance(contents, Ref) else None
+        # What a mapped step gathers is a list of versions; the list itself is put together.
+        if found is None or graph.steps[contents.name].each:
             composed.append(export)
         else:
             direct[export.contents.name, found].append(export)
     consumed = {
         (ref.name, output_name(graph, ref))
         for value in (
-            *((step.args, step.kwargs) for step in graph.steps.values()),
+            *(tuple(step.values) for step in graph.steps.values()),
             *((export.contents,) for export in composed),
         )
         for ref in references(value)

@@ -8,11 +8,12 @@ from typing import Any
 from findspot.core.errors import InvalidName, Problem
 from findspot.core.names import check_key, check_name
 from findspot.core.records import KINDS
-from findspot.core.types import BUILTINS, UNKNOWN, Type
+from findspot.core.types import ANY, BOOLEAN, BUILTINS, UNKNOWN, Type
 from findspot.graph.compatibility import explain, fits
 from findspot.graph.handler_arguments import argument_problems
 from findspot.graph.hierarchy import ClassHierarchy, ImportedHierarchy
 from findspot.graph.inference import infer
+from findspot.graph.mapped import element_type, outputs_of
 from findspot.graph.paths import child, locate
 from findspot.graph.places import in_order
 from findspot.graph.plan import circle_problems
@@ -53,7 +54,7 @@ def unused(graph: TaskGraph) -> list[Problem]:
         return UNKNOWN
 
     for step in graph.steps.values():
-        infer([*step.args, *step.kwargs.values()], note)
+        infer(list(step.values), note)
     for output in graph.outputs.values():
         infer(output.contents, note)
     problems = []
@@ -189,6 +190,7 @@ class _Checker:
                 self._type_of(value, place)
             return
         self._bind(step, task, path)
+        self._condition(step, path)
 
     def _unknown_dependency(self, name: str, path: str) -> None:
         role = next(
@@ -248,6 +250,7 @@ class _Checker:
                 if not wanted.variadic:
                     bound[name] = "by name"
                 self._argument(value, wanted, task, place)
+        self._bind_each(step, task, named, collecting.get("kwargs"), bound, path)
         for wanted in task.inputs:
             needed = wanted.required and not wanted.variadic and not wanted.injected
             if needed and wanted.name not in bound:
@@ -258,6 +261,70 @@ class _Checker:
                     expected=signature(task),
                     hint="" if wanted.type == UNKNOWN else f"It is of type {wanted.type}.",
                 )
+
+    def _bind_each(
+        self,
+        step: Step,
+        task: TaskSpec,
+        named: Mapping[str, InputSpec],
+        surplus: InputSpec | None,
+        bound: dict[str, str],
+        path: str,
+    ) -> None:
+        """The arguments of which each call is given one element."""
+        for name, value in step.each.items():
+            place = child(child(path, "each"), name)
+            found = self._type_of(value, place)
+            element = element_type(found)
+            wanted = named.get(name) or surplus
+            if wanted is None or wanted.injected:
+                self._unwanted(name, wanted, step, task, place)
+                continue
+            if name in bound or name in step.kwargs:
+                self.problem(
+                    place,
+                    f"The argument {name!r} of the task {task.name!r} is given twice.",
+                    found=f"{bound.get(name, 'by name')}, and under each",
+                    hint="Remove one of the two.",
+                )
+                continue
+            if not wanted.variadic:
+                bound[name] = "under each"
+            whole_fits = fits(found, wanted.type, self.hierarchy) and found != UNKNOWN
+            hint = "fixed(...), or kwargs in YAML, gives the same value to each call."
+            if element is None:
+                self.problem(
+                    place,
+                    f"The step {step.name!r} is called once for each element of {name!r}, "
+                    "which is no list.",
+                    expected="a list",
+                    found=_shown(value, found),
+                    hint=hint if whole_fits else "",
+                )
+            elif not fits(element, wanted.type, self.hierarchy):
+                where = f" ({task.location})" if task.location else ""
+                self.problem(
+                    place,
+                    f"The elements for the argument {name!r} of the task {task.name!r} do not fit "
+                    "its type.",
+                    expected=f"elements of type {wanted.type}{where}",
+                    found=_shown(value, found),
+                    hint=hint if whole_fits else self._why(element, wanted.type),
+                )
+
+    def _condition(self, step: Step, path: str) -> None:
+        if step.when is None:
+            return
+        place = child(path, "when")
+        found = self._type_of(step.when, place)
+        if found != ANY and not fits(found, BOOLEAN, self.hierarchy):
+            self.problem(
+                place,
+                f"The condition of the step {step.name!r} is neither true nor false.",
+                expected="boolean",
+                found=_shown(step.when, found),
+                hint="Refer to a parameter or a step's output that is a boolean.",
+            )
 
     def _surplus(self, step: Step, task: TaskSpec, taken: int, place: str) -> None:
         self.problem(
@@ -319,7 +386,8 @@ class _Checker:
             task = graph.tasks.get(step.task)
             if task is None:  # reported where the step is
                 return UNKNOWN
-            return self._output_type(ref, task.outputs, f"step {ref.name!r}", task.name, path)
+            outputs = outputs_of(step, task)
+            return self._output_type(ref, outputs, f"step {ref.name!r}", task.name, path)
         chosen = graph.artifact_inputs.get(ref.name)
         if chosen is not None:
             return self._output_type(ref, chosen.outputs, f"artifact input {ref.name!r}", "", path)
@@ -428,6 +496,10 @@ def _arguments(step: Step, path: str) -> Iterable[tuple[str, Any]]:
         yield child(args, index), value
     for name, value in step.kwargs.items():
         yield child(kwargs, name), value
+    for name, value in step.each.items():
+        yield child(child(path, "each"), name), value
+    if step.when is not None:
+        yield child(path, "when"), step.when
 
 
 def _shown(value: Any, type_: Type) -> str:

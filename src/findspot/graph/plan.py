@@ -22,7 +22,7 @@ def predecessors(graph: TaskGraph) -> dict[str, tuple[str, ...]]:
 def _waits_for(step: Step, graph: TaskGraph) -> dict[str, None]:
     found: dict[str, None] = {}
     steps = graph.steps
-    for value in (*step.args, *step.kwargs.values()):
+    for value in step.values:
         for ref in references(value):
             if ref.name in steps:
                 found[ref.name] = None

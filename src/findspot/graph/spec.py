@@ -135,11 +135,14 @@ class ArtifactInput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One invocation of a task.
+    """One invocation of a task, or one for each element of a list.
 
     Args:
         dependencies: steps to wait for besides those that are referred to.
         cache: None to follow the task.
+        each: arguments by name of which every call is given one element; the values are lists of
+            one length. Each output of such a step is the list of what the calls returned, in order.
+        when: a condition, a `Ref` or a bool: where it is false the step is skipped. None: always.
     """
 
     name: str
@@ -148,6 +151,17 @@ class Step:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     dependencies: tuple[str, ...] = ()
     cache: bool | None = None
+    each: Mapping[str, Any] = field(default_factory=dict)
+    when: Any = None
+
+    @property
+    def values(self) -> Iterator[Any]:
+        """All values in which references may stand: arguments, lists, the condition."""
+        yield from self.args
+        yield from self.kwargs.values()
+        yield from self.each.values()
+        if self.when is not None:
+            yield self.when
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

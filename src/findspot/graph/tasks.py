@@ -11,9 +11,10 @@ import inspect
 import sys
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
+from findspot.graph.mapping import called_for_each
 from findspot.graph.spec import TaskSpec
 from findspot.graph.task_options import CachePolicy, TaskOptions, option_problems
 from findspot.graph.task_specs import TASK_NAME, InvalidTask, location_of, name_problems, task_spec
@@ -53,14 +54,19 @@ class StepOptions:
         step: the step's name; None for the task's own.
         cache: None to follow the task.
         after: results of steps (or names of steps) to wait for though nothing is passed.
+        when: a condition; None: always.
+        mapped: once for each element of its lists.
     """
 
     step: str | None = None
     cache: bool | None = None
     after: tuple[Any, ...] = ()
+    when: Any = None
+    mapped: bool = False
 
 
 _NO_OPTIONS = StepOptions()
+_MAPPED = StepOptions(mapped=True)
 
 
 class Task(Generic[P, R]):
@@ -134,6 +140,29 @@ class Task(Generic[P, R]):
         result: R = trace.record(self, args, kwargs, _NO_OPTIONS)
         return result
 
+    def map(self, *args: Any, **kwargs: Any) -> Any:
+        """One call for each element of the lists that are given; the results as a list, in order.
+
+        In a pipeline it is one step, whose calls are known only when it runs: they run side by
+        side, each with a record, a cache key and retries of its own, named ``step[0]``, ``step[1]``
+        and so on. Lists, tuples and results that are (or may be) lists are taken element by
+        element, all of one length; any other value, and what `fixed` wraps, is given to each call.
+        With several outputs, each is a list.
+
+        Raises:
+            ValueError: outside a pipeline, where the lists differ in length, or there is none.
+
+        >>> @task
+        ... def power(x: float, exponent: float) -> float:
+        ...     return x**exponent
+        >>> power.map([1.0, 2.0, 3.0], exponent=2.0)
+        [1.0, 4.0, 9.0]
+        """
+        trace = ACTIVE.get()
+        if trace is None:
+            return called_for_each(self, args, kwargs)
+        return trace.record(self, args, kwargs, _MAPPED)
+
     @property
     def spec(self) -> TaskSpec:
         """What the graph knows of it; read from the signature at first use, when names that the
@@ -147,8 +176,13 @@ class Task(Generic[P, R]):
         return self._spec
 
     def options(
-        self, *, step: str | None = None, cache: bool | None = None, after: Any = ()
-    ) -> Callable[..., Any]:
+        self,
+        *,
+        step: str | None = None,
+        cache: bool | None = None,
+        after: Any = (),
+        when: Any = None,
+    ) -> StepCall:
         """The task with options for one step: ``fit.options(step="fit_large", cache=False)(x)``.
 
         Outside a pipeline the result only calls the function.
@@ -158,9 +192,12 @@ class Task(Generic[P, R]):
             cache: whether this step may be reused; None to follow the task.
             after: a step, or a list of steps, to wait for though none of their outputs is passed:
                 what calling their tasks returned, or their names.
+            when: a boolean parameter or a step's boolean result; where it is false the step is
+                skipped, and with it every step that takes its result, unless the argument has a
+                default.
         """
         steps = after if isinstance(after, list | tuple) else (after,)
-        return _StepCall(self, StepOptions(step, cache, tuple(steps)))
+        return StepCall(self, StepOptions(step, cache, tuple(steps), when))
 
     def __repr__(self) -> str:
         return f"<task {self.name}{inspect.signature(self)}>"
@@ -176,7 +213,9 @@ class Task(Generic[P, R]):
         self._adopt(*state)
 
 
-class _StepCall:
+class StepCall:
+    """A task with options for one step; made by `Task.options`."""
+
     __slots__ = ("_call", "_task")
 
     def __init__(self, task: Task[..., Any], call: StepOptions) -> None:
@@ -187,6 +226,13 @@ class _StepCall:
         if trace is None:
             return self._task.function(*args, **kwargs)
         return trace.record(self._task, args, kwargs, self._call)
+
+    def map(self, *args: Any, **kwargs: Any) -> Any:
+        """As `Task.map`."""
+        trace = ACTIVE.get()
+        if trace is None:
+            return called_for_each(self._task, args, kwargs)
+        return trace.record(self._task, args, kwargs, replace(self._call, mapped=True))
 
 
 def _empty_task() -> Task[..., Any]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, is_dataclass, replace
 from typing import Any
 
@@ -27,6 +28,8 @@ from findspot.core.types import (
     Union,
 )
 from findspot.graph.annotations import annotations_of, from_annotation
+from findspot.graph.mapped import element_type, outputs_of
+from findspot.graph.mapping import unwrapped
 from findspot.graph.paths import ROOT, child
 from findspot.graph.placeholders import (
     Placeholder,
@@ -56,6 +59,7 @@ __all__ = [
     "PlaceholderUsed",
     "StepOutputs",
     "Traced",
+    "called_inside",
     "is_tracing",
     "trace",
 ]
@@ -94,6 +98,18 @@ class Traced:
 
     graph: TaskGraph
     tasks: Mapping[str, Task[..., Any]] = field(default_factory=dict)
+
+
+@contextmanager
+def called_inside(pipeline: str) -> Iterator[None]:
+    """While a pipeline calls another one, named ``pipeline``, the steps that this adds are named
+    after it: ``pipeline_step``, and ``pipeline_2_step`` where it is called again."""
+    trace = ACTIVE.get()
+    if not isinstance(trace, _Recorder):
+        yield
+        return
+    with trace.inside(pipeline):
+        yield
 
 
 def is_tracing() -> bool:
@@ -157,6 +173,8 @@ class _Recorder:
         self.tasks: dict[str, Task[..., Any]] = {}
         self._task_names: dict[int, str] = {}
         self._counts: dict[str, int] = {}
+        self._called: dict[str, int] = {}
+        self._prefix = ""
 
     def declare_parameters(self) -> dict[str, Placeholder]:
         hints = annotations_of(self.function).hints
@@ -210,17 +228,22 @@ class _Recorder:
         location = location_of_frame(sys._getframe(2))
         spec_name = self._task_name(task)
         spec = self.specs[spec_name]
+        each: dict[str, Any] = {}
+        if call.mapped:
+            args, kwargs, each = self._mapped(spec, args, kwargs, location)
         name = self._step_name(task, call.step, location)
-        self.steps[name] = Step(
+        step = self.steps[name] = Step(
             name=name,
             task=spec_name,
             args=tuple([self._converted(value, location) for value in args]),
             kwargs={key: self._converted(value, location) for key, value in kwargs.items()},
             dependencies=self._dependencies(call.after, location),
             cache=call.cache,
+            each={key: self._converted(value, location) for key, value in each.items()},
+            when=None if call.when is None else self._condition(call.when, location),
         )
         self.locations[f"$.graph.{name}"] = location
-        outputs = spec.outputs
+        outputs = outputs_of(step, spec)
         if spec.unpack:
             return StepOutputs(
                 name, [Placeholder(Ref(name, o.name), o.type, self, o.name) for o in outputs]
@@ -228,6 +251,55 @@ class _Recorder:
         if not outputs:
             return Placeholder(Ref(name), UNKNOWN, self)
         return Placeholder(Ref(name), outputs[0].type, self, outputs[0].name)
+
+    def _mapped(
+        self, spec: TaskSpec, args: tuple[Any, ...], kwargs: dict[str, Any], location: str
+    ) -> tuple[tuple[Any, ...], dict[str, Any], dict[str, Any]]:
+        """The arguments of a mapped call: by position, by name, and those taken by element."""
+        slots = [i for i in spec.inputs if not (i.keyword_only or i.injected or i.variadic)]
+        rest: list[Any] = []
+        named: dict[str, Any] = {}
+        for index, value in enumerate(args):
+            if index >= len(slots) or slots[index].positional_only:
+                rest.append(unwrapped(value))  # surplus, or of no name: the check will say so
+            else:
+                named[slots[index].name] = value
+        for name, value in kwargs.items():
+            if name in named:
+                raise self._invalid(
+                    f"map() is given {name!r} twice, by position and by name.",
+                    "Remove one of the two.",
+                    location,
+                )
+            named[name] = value
+        each = {name: value for name, value in named.items() if _may_be_list(value)}
+        if not each:
+            raise self._invalid(
+                f"map() of the task {spec.name!r} is given no list.",
+                "Give a list, or a result that is one; call the task itself for a single call.",
+                location,
+            )
+        whole = {name: unwrapped(value) for name, value in named.items() if name not in each}
+        return tuple(rest), whole, each
+
+    def _condition(self, value: Any, location: str) -> Any:
+        if not isinstance(value, bool | Placeholder):
+            raise self._invalid(
+                f"when={value!r} is no condition.",
+                "Give a boolean parameter, or a step's result that is a boolean.",
+                location,
+            )
+        return self._converted(value, location)
+
+    @contextmanager
+    def inside(self, pipeline: str) -> Iterator[None]:
+        """Steps are named after a pipeline that is called in this one."""
+        before = self._prefix
+        self._prefix += f"{self._unused(_NOT_IN_NAMES.sub('_', pipeline), self._called)}_"
+        try:
+            yield
+        finally:
+            self._prefix = before
 
     def _task_name(self, task: Task[..., Any]) -> str:
         known = self._task_names.get(id(task))
@@ -246,7 +318,7 @@ class _Recorder:
 
     def _step_name(self, task: Task[..., Any], wanted: object, location: str) -> str:
         if wanted is None:
-            name = _NOT_IN_NAMES.sub("_", task.name)
+            name = _NOT_IN_NAMES.sub("_", f"{self._prefix}{task.name}")
             return self._unused(f"_{name}" if name[0].isdigit() else name, self._counts)
         if not isinstance(wanted, str) or not NAME.fullmatch(wanted):
             raise self._invalid(
@@ -254,6 +326,7 @@ class _Recorder:
                 "Use letters, digits, _ and -, beginning with a letter or _.",
                 location,
             )
+        wanted = f"{self._prefix}{wanted}"
         if wanted in self._counts:
             raise self._invalid(
                 f"it has another step or parameter named {wanted!r}.",
@@ -277,9 +350,11 @@ class _Recorder:
 
     def _dependencies(self, after: Iterable[Any], location: str) -> tuple[str, ...]:
         found: dict[str, None] = {}
-        for item in after:
+        for item in _flat(after):
             step = item
-            if isinstance(item, StepOutputs):
+            if isinstance(item, str) and f"{self._prefix}{item}" in self.steps:
+                step = f"{self._prefix}{item}"
+            elif isinstance(item, StepOutputs):
                 step = item._step
             elif isinstance(item, Placeholder):
                 step = self._converted(item, location).name
@@ -362,6 +437,24 @@ class _Recorder:
     def _invalid(self, reason: str, how: str, location: str | None = None) -> InvalidPipeline:
         place = self.location if location is None else location
         return InvalidPipeline(self.name, reason, location=place, how=how)
+
+
+def _may_be_list(value: Any) -> bool:
+    """Whether `Task.map` takes a value element by element."""
+    if isinstance(value, Placeholder):
+        return element_type(value._type) is not None
+    return isinstance(value, list | tuple)
+
+
+def _flat(after: Iterable[Any]) -> Iterator[Any]:
+    """What `after` names, also where a pipeline that was called returned several results."""
+    for item in after:
+        if isinstance(item, Mapping):
+            yield from _flat(item.values())
+        elif isinstance(item, list | tuple) and not isinstance(item, StepOutputs):
+            yield from _flat(item)
+        else:
+            yield item
 
 
 def _same_task(a: Task[..., Any], b: Task[..., Any]) -> bool:

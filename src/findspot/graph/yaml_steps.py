@@ -10,7 +10,7 @@ from findspot.graph.spec import ArtifactOutput, Opaque, Ref, Step, references
 from findspot.graph.yaml_reading import Reading, describe
 from findspot.graph.yaml_source import Node, plain
 
-STEP_KEYS = ("task", "args", "kwargs", "dependencies", "cache")
+STEP_KEYS = ("task", "args", "kwargs", "each", "when", "dependencies", "cache")
 _OUTPUT_KEYS = ("contents", "task", "kind")
 _FORMS = "{task: name, args: [...], kwargs: {...}}, {name: [arguments]} or {name: {key: value}}"
 
@@ -190,7 +190,7 @@ class StepReader:
         node: Node,
         path: str,
     ) -> Step:
-        for key in ("task", "args", "kwargs", "dependencies", "cache"):
+        for key in STEP_KEYS:
             if key in node.key_lines:
                 self._reading.at(child(path, key), node.key_lines[key])
         cache = None
@@ -203,7 +203,39 @@ class StepReader:
             kwargs=kwargs,
             dependencies=self._dependencies(node.value.get("dependencies"), path),
             cache=cache,
+            each=self._each(node.value.get("each"), child(path, "each")),
+            when=self._when(node.value.get("when"), child(path, "when")),
         )
+
+    def _each(self, node: Node | None, path: str) -> dict[str, Any]:
+        if node is None or node.value is None:
+            return {}
+        if isinstance(node.value, dict):
+            return self._keywords(node, path)
+        self._reading.problem(
+            path,
+            node.line,
+            "What is taken element by element has names.",
+            expected="{argument: $list}",
+            found=describe(node),
+        )
+        return {}
+
+    def _when(self, node: Node | None, path: str) -> Any:
+        if node is None or node.value is None:
+            return None
+        found = self.value(node, path)
+        if isinstance(found, Ref | bool | Opaque):
+            return found
+        self._reading.problem(
+            path,
+            node.line,
+            "A condition is a reference, or true or false.",
+            expected="when: $flag",
+            found=describe(node),
+            hint="Compute it in a step that returns a boolean.",
+        )
+        return None
 
     def _dependencies(self, node: Node | None, path: str) -> tuple[str, ...]:
         if node is None or node.value is None:

@@ -309,6 +309,10 @@ class _Writer:
             entry["args"] = self._plain(step.args, child(path, "args"))
         if step.kwargs:
             entry["kwargs"] = self._plain(dict(step.kwargs), child(path, "kwargs"))
+        if step.each:
+            entry["each"] = self._plain(dict(step.each), child(path, "each"))
+        if step.when is not None:
+            entry["when"] = self._plain(step.when, child(path, "when"))
         if step.dependencies:
             entry["dependencies"] = list(step.dependencies)
         if step.cache is not None:
