@@ -27,13 +27,13 @@ HARMLESS: Final = frozenset(
                 "Ellipsis",
             )
         ),
-        *(("collections", name) for name in ("OrderedDict", "deque", "Counter")),
+        *(("collections", name) for name in ("OrderedDict", "deque")),
         *(("datetime", name) for name in ("date", "datetime", "time", "timedelta", "timezone")),
-        *(("decimal", "Decimal"), ("fractions", "Fraction"), ("uuid", "UUID")),
-        *(("pathlib", name) for name in ("PurePosixPath", "PureWindowsPath")),
+        ("decimal", "Decimal"),
     }
 )
-"""Names that are given out whatever is listed: calling them does nothing but make a value."""
+"""Names that are given out whatever is listed: calling them does nothing but make a value, and they
+cannot be changed (a pickle may set attributes of any class that it gets hold of)."""
 
 REFUSED: Final = frozenset(
     {
