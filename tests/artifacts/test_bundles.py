@@ -194,6 +194,7 @@ class TestRoundTrip:
         assert two.load_artifact("n:2") == 1
 
 
+@pytest.mark.slow
 class TestKilled:
     """A process that dies in between, at the worst of moments."""
 

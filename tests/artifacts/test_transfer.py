@@ -418,6 +418,7 @@ class TestFaults:
         assert len(done.versions) == 6
         assert two.verify().sound
 
+    @pytest.mark.slow
     def test_a_killed_push_leaves_nothing_and_goes_on(self, one: Workspace, two: Workspace) -> None:
         rng = np.random.default_rng(0)
         names = [f"a{i}" for i in range(12)]
@@ -497,6 +498,7 @@ print(os.path.basename(export_bundle(Workspace(source), "a", bundle)))
 """
 
 
+@pytest.mark.slow
 def test_a_source_that_can_only_be_read() -> None:
     """No lease can be taken on it, and none is needed: it is read all the same."""
     # pytest's own folders are root's alone if root runs it.

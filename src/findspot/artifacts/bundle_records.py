@@ -148,8 +148,8 @@ def decode(
         files = entries(value.get("files") if isinstance(value, dict) else None, f"{path}.files")
         record = from_json(Snapshot, {**value, "files": []}, path)
         _uid(record.id, f"{path}.id")
-        _named(path, lambda: check_name(record.project, "project name"))
-        _named(path, lambda: check_name(record.name, "name of a snapshot"))
+        _named(path, check_name, record.project, "project name")
+        _named(path, check_name, record.name, "name of a snapshot")
         return replace(record, files=files)
 
     shipment.versions = _each(document, "versions", version)
@@ -169,12 +169,12 @@ def decode(
 def check_version(record: VersionRecord, files: tuple[FileEntry, ...], path: str) -> None:
     """`BadRecord` where a version could not have been saved like this by any workspace."""
     _uid(record.uid, f"{path}.uid")
-    _named(path, lambda: check_name(record.project, "project name"))
-    _named(path, lambda: check_key(record.key))
+    _named(path, check_name, record.project, "project name")
+    _named(path, check_key, record.key)
     for tag in (*record.tags, *([] if record.name is None else [record.name])):
-        _named(path, lambda tag=tag: check_tag(tag))  # type: ignore[misc]
+        _named(path, check_tag, tag)
     for label in record.labels:
-        _named(path, lambda label=label: check_name(label, "label"))  # type: ignore[misc]
+        _named(path, check_name, label, "label")
     if any(len(value) > LABEL_LENGTH for value in record.labels.values()):
         raise BadRecord(f"{path}.labels", f"a value has over {LABEL_LENGTH} characters")
     if record.kind not in KINDS:
@@ -194,10 +194,9 @@ def check_version(record: VersionRecord, files: tuple[FileEntry, ...], path: str
 def check_job(record: JobRecord, path: str) -> None:
     """`BadRecord` where a job could not have been recorded like this."""
     _uid(record.id, f"{path}.id")
-    _named(path, lambda: check_name(record.project, "project name"))
+    _named(path, check_name, record.project, "project name")
     if record.experiment is not None:
-        experiment = record.experiment
-        _named(path, lambda: check_name(experiment, "experiment"))
+        _named(path, check_name, record.experiment, "experiment")
     for id in (*record.plugins.values(), *filter(None, [record.entrypoint, record.parent])):
         _uid(id, f"{path}.plugins")
 
@@ -238,7 +237,7 @@ def check_files(files: Sequence[FileEntry], path: str) -> None:
     """`BadRecord` where files could not lie beside each other in one folder."""
     for i, entry in enumerate(files):
         place = f"{path}[{i}]"
-        _named(place, lambda entry=entry: check_file_path(entry.path))  # type: ignore[misc]
+        _named(place, check_file_path, entry.path)
         if entry.size < 0:
             raise BadRecord(place, "its size is negative")
     names = {entry.path for entry in files}
@@ -270,9 +269,9 @@ def _of_job(record: T, mine: Mapping[str, str], path: str) -> T:
     return record
 
 
-def _named(path: str, check: Callable[[], object]) -> None:
+def _named(path: str, check: Callable[..., str], *arguments: str) -> None:
     try:
-        check()
+        check(*arguments)
     except FindspotError as error:
         raise BadRecord(path, error.what) from None
 
