@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from catalog_records import at, made_by, new_job, new_version, save
-from findspot.catalog import searching
+from findspot.catalog import open_catalog, searching
+from findspot.catalog.database import Row
 from findspot.catalog.errors import InvalidCursor
 from findspot.catalog.protocol import Batch, Catalog
+from findspot.catalog.sql_catalog import SqlCatalog
 from findspot.core.records import JobQuery, VersionQuery
 
 
@@ -202,3 +206,27 @@ def test_jobs(catalog: Catalog) -> None:
     assert ids(status="running", project="default") == "31"
     assert ids(since=at(1), until=at(2)) == "32"
     assert ids(project="none") == ""
+
+
+@pytest.mark.parametrize("kind", [None, "value"])
+def test_a_glob_with_a_prefix_looks_each_key_up_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str | None
+) -> None:
+    catalog = open_catalog(f"sqlite:///{tmp_path}/catalog.db")
+    assert isinstance(catalog, SqlCatalog)
+    catalog.write(Batch(versions=[new_version(f"sam{i}") for i in range(300)]))
+    asked: list[tuple[str, Sequence[Any]]] = []
+    rows = catalog._database.rows
+
+    def noted(sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        asked.append((sql, params))
+        return rows(sql, params)
+
+    monkeypatch.setattr(catalog._database, "rows", noted)
+    query = VersionQuery(project="default", key="sam*", kind=kind)
+    assert len(catalog.search_versions(query).items) == 50
+    sql, params = asked[-1]
+    plan = [row[3] for row in rows(f"EXPLAIN QUERY PLAN {sql}", params)]
+    assert any(line.startswith("SEARCH a USING PRIMARY KEY (project=? AND key>?") for line in plan)
+    assert any("SEARCH v" in line and "(project=? AND key=?" in line for line in plan)
+    catalog.close()

@@ -233,6 +233,7 @@ class BatchWriter:
                 record = labelled[uid]
                 created = micros(record.created)
                 rows += [(record.project, *label, created, id) for label in record.labels.items()]
+        rows.sort()  # each label's are then beside each other in the table
         self._session.many(_LABEL, rows)
 
     def _check_name(
