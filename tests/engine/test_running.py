@@ -12,7 +12,13 @@ import sample_tasks
 from findspot import CheckFailed, ExternalArtifact, NotFound, Workspace, pipeline, task
 from findspot.engine.errors import JobFailed, UnknownExecutor
 
-EXECUTORS = ["inline", "threads", pytest.param("processes", marks=pytest.mark.slow)]
+EXECUTORS = [
+    "inline",
+    "threads",
+    pytest.param("processes", marks=pytest.mark.slow),
+    pytest.param("dask:", marks=pytest.mark.slow),
+    pytest.param("ray:", marks=pytest.mark.slow),
+]
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)

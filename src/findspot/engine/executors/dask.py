@@ -42,14 +42,15 @@ class ClientPool:
         self.workers = workers or max(1, sum(client.nthreads().values()))
         self._client = client
         self._released = released
+        self._job = uuid.uuid4().hex
         self._futures: dict[str, Any] = {}
         self._lock = threading.Lock()
 
     def place(self, here: Place) -> Place:
         return here
 
-    def submit(self, payload: bytes, done: Callable[[Outcome], None]) -> None:
-        key = f"findspot-{uuid.uuid4().hex}"
+    def submit(self, number: int, payload: bytes, done: Callable[[Outcome], None]) -> None:
+        key = self._key(number)
         future = self._client.submit(_perform, key, payload, key=key, pure=False)
         with self._lock:
             self._futures[key] = future
@@ -61,6 +62,16 @@ class ClientPool:
             done(outcome)
 
         future.add_done_callback(ended)
+
+    def abort(self, number: int) -> None:
+        """Nothing: other threads of the worker may belong to somebody else."""
+
+    def exit_worker(self, number: int) -> None:
+        """End the worker that runs a batch."""
+        self._client.run(_exit, self._key(number), wait=False, on_error="ignore")
+
+    def _key(self, number: int) -> str:
+        return f"findspot-{self._job}-{number}"
 
     def died(self, error: BaseException) -> bool:
         from distributed.scheduler import KilledWorker
@@ -96,11 +107,15 @@ class LocalDaskPool:
         cluster = _CLUSTERS.kept
         return here if cluster is None else here.with_changes(cluster.environ)
 
-    def submit(self, payload: bytes, done: Callable[[Outcome], None]) -> None:
+    def submit(self, number: int, payload: bytes, done: Callable[[Outcome], None]) -> None:
         if self._pool is None:
             self._cluster = _CLUSTERS.take(self.workers, lambda: _start(self.workers))
             self._pool = ClientPool(self._cluster.client, self.workers)
-        self._pool.submit(payload, done)
+        self._pool.submit(number, payload, done)
+
+    def abort(self, number: int) -> None:
+        if self._pool is not None:
+            self._pool.exit_worker(number)
 
     def died(self, error: BaseException) -> bool:
         from distributed.client import FutureCancelledError
@@ -222,10 +237,15 @@ def _perform(key: str, payload: bytes) -> bytes:
         del _RUNNING[key]
 
 
-def _interrupt(keys: list[str]) -> None:
+async def _interrupt(keys: list[str]) -> None:
     for key in keys:
         thread = _RUNNING.get(key)
         if thread is not None:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
                 ctypes.c_ulong(thread), ctypes.py_object(KeyboardInterrupt)
             )
+
+
+async def _exit(key: str) -> None:
+    if key in _RUNNING:
+        os._exit(1)

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import logging
 import sys
+from importlib import import_module
+from typing import Any
 
 
 def main(workers: int) -> None:
     """Serve until standard input ends."""
     import dask
-    from distributed import LocalCluster
+
+    distributed: Any = import_module("distributed")
 
     dask.config.set(
         {
@@ -26,7 +29,7 @@ def main(workers: int) -> None:
             "distributed.admin.log-format": "%(message)s",
         }
     )
-    cluster = LocalCluster(
+    cluster = distributed.LocalCluster(
         n_workers=workers,
         threads_per_worker=1,
         processes=True,

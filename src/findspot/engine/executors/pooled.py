@@ -8,13 +8,14 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Protocol, TypeAlias
 
 from findspot.core.records import Failure
 from findspot.engine.calls import StepCall, StepResult
-from findspot.engine.errors import CannotSend
+from findspot.engine.errors import CannotSend, StepTimeout
 from findspot.engine.executors.pace import Pace
 from findspot.engine.executors.protocol import failed
 from findspot.engine.executors.threads import POLL
@@ -24,6 +25,9 @@ from findspot.engine.workers import Place, packed
 
 Outcome: TypeAlias = "bytes | BaseException"
 """What `perform_batch` returned, or what came instead."""
+
+GRACE = 3.0
+"""Seconds beyond its timeout after which a step is stopped by killing its worker."""
 
 
 class Pool(Protocol):
@@ -40,12 +44,17 @@ class Pool(Protocol):
         """Where workers run the steps of a job that was started at ``here``."""
         ...
 
-    def submit(self, payload: bytes, done: Callable[[Outcome], None]) -> None:
+    def submit(self, number: int, payload: bytes, done: Callable[[Outcome], None]) -> None:
         """Have a batch run; ``done`` is called with its outcome, once, by any thread.
 
         Raises:
             FindspotError: there are no workers to be had.
         """
+        ...
+
+    def abort(self, number: int) -> None:
+        """Kill the worker that runs a batch, where that is allowed; the batch's outcome then says
+        that it died. Other batches may be hit as well."""
         ...
 
     def died(self, error: BaseException) -> bool:
@@ -67,9 +76,19 @@ class Pool(Protocol):
 
 @dataclass(slots=True)
 class _Batch:
+    """Args:
+    limit: seconds after which it must have ended.
+    """
+
     calls: list[StepCall]
     alone: bool
+    limit: float | None
     sent: float = field(default_factory=time.monotonic)
+    aborted: bool = False
+
+    @property
+    def age(self) -> float:
+        return time.monotonic() - self.sent
 
 
 class PooledExecutor:
@@ -147,7 +166,11 @@ class PooledExecutor:
             if self._doubtful and not self._under_way:
                 self._send([self._doubtful.popleft()], alone=True)
             return
-        while self._waiting and len(self._under_way) < self._pace.batches:
+        while self._waiting:
+            # A step with a timeout must not wait at a worker, where its time would run already.
+            timed = self._waiting[0].source.options.timeout is not None
+            if len(self._under_way) >= (self._pool.workers if timed else self._pace.batches):
+                return
             self._send(self._pace.take(self._waiting))
 
     def _send(self, calls: list[StepCall], *, alone: bool = False) -> None:
@@ -163,8 +186,8 @@ class PooledExecutor:
                     self._send([call])
             return
         number = next(self._numbers)
-        self._under_way[number] = _Batch(calls, alone)
-        self._pool.submit(payload, lambda outcome: self._outcomes.put((number, outcome)))
+        self._under_way[number] = _Batch(calls, alone, _limit(calls))
+        self._pool.submit(number, payload, lambda outcome: self._outcomes.put((number, outcome)))
 
     # ------------------------------------------------------------------ in
 
@@ -174,6 +197,7 @@ class PooledExecutor:
             try:
                 number, outcome = self._outcomes.get(timeout=POLL)
             except Empty:
+                self._abort_overdue()
                 continue
             break
         batch = self._under_way.pop(number)
@@ -189,6 +213,9 @@ class PooledExecutor:
     def _lost(self, batch: _Batch, error: BaseException) -> None:
         if self._pool.died(error):
             self._pool.mend()
+            if batch.aborted and len(batch.calls) == 1:
+                self._ready.append(_overdue(batch))
+                return
             if not batch.alone:
                 self._doubtful.extend(batch.calls)
                 return
@@ -200,3 +227,29 @@ class PooledExecutor:
         else:
             failure = failure_of(error)
         self._ready.extend(failed(call, failure) for call in batch.calls)
+
+    def _abort_overdue(self) -> None:
+        """The last resort where a timeout did not work: code that never comes back to Python."""
+        for number, batch in self._under_way.items():
+            if batch.limit is not None and not batch.aborted and batch.age > batch.limit:
+                batch.aborted = True
+                self._pool.abort(number)
+
+
+def _limit(calls: list[StepCall]) -> float | None:
+    total = GRACE
+    for call in calls:
+        options = call.source.options
+        if options.timeout is None:
+            return None
+        total += options.timeout * (options.retries + 1)
+        total += sum(options.wait(attempt, 1.0) for attempt in range(1, options.retries + 1))
+    return total
+
+
+def _overdue(batch: _Batch) -> StepResult:
+    (call,) = batch.calls
+    assert call.source.options.timeout is not None
+    failure = failure_of(StepTimeout(call.step, call.source.options.timeout))
+    result = failed(call, failure)
+    return replace(result, started=result.ended - timedelta(seconds=batch.age))

@@ -28,7 +28,7 @@ class ProcessPool:
     def place(self, here: Place) -> Place:
         return here
 
-    def submit(self, payload: bytes, done: Callable[[Outcome], None]) -> None:
+    def submit(self, number: int, payload: bytes, done: Callable[[Outcome], None]) -> None:
         if self._pool is None:
             from loky import get_reusable_executor
 
@@ -41,6 +41,9 @@ class ProcessPool:
             future = Future()
             future.set_exception(error)
         future.add_done_callback(lambda ended: done(ended.exception() or ended.result()))
+
+    def abort(self, number: int) -> None:
+        self.stop()  # which worker has it, loky does not say
 
     def died(self, error: BaseException) -> bool:
         from loky.process_executor import BrokenProcessPool, ShutdownExecutorError

@@ -40,7 +40,7 @@ class RayPool:
         self._address = address
         self._session: _Session | None = None
         self._remote: Any = None
-        self._refs: set[Any] = set()
+        self._refs: dict[int, Any] = {}
         self._lock = threading.Lock()
         if address is not None:
             self._connect(0)
@@ -53,21 +53,27 @@ class RayPool:
             return here
         return here.with_changes(session.environ)
 
-    def submit(self, payload: bytes, done: Callable[[Outcome], None]) -> None:
+    def submit(self, number: int, payload: bytes, done: Callable[[Outcome], None]) -> None:
         if self._session is None:
             self._connect(self.workers)
         if self._remote is None:
             self._remote = self._ray.remote(num_cpus=1, max_retries=0)(perform_batch)
         ref = self._remote.remote(payload)
         with self._lock:
-            self._refs.add(ref)
+            self._refs[number] = ref
 
         def ended(future: Any) -> None:
             with self._lock:
-                self._refs.discard(ref)
+                self._refs.pop(number, None)
             done(future.exception() or future.result())
 
         ref.future().add_done_callback(ended)
+
+    def abort(self, number: int) -> None:
+        with self._lock:
+            ref = self._refs.get(number)
+        if ref is not None:
+            self._ray.cancel(ref, force=True)
 
     def died(self, error: BaseException) -> bool:
         gone = self._ray.exceptions
@@ -84,8 +90,8 @@ class RayPool:
 
     def stop(self) -> None:
         with self._lock:
-            refs, self._refs = self._refs, set()
-        for ref in refs:
+            refs, self._refs = self._refs, {}
+        for ref in refs.values():
             self._ray.cancel(ref, force=True)
 
     def release(self) -> None:
