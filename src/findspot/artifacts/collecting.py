@@ -44,6 +44,9 @@ QUARANTINE_DAYS: Final = 7.0
 GRACE_HOURS: Final = 24.0
 """A blob that nobody needs stays where it is for so long after it was written."""
 LONGEST_SAVE: Final = timedelta(days=1)
+CLOCK_SLACK = timedelta(minutes=5)
+"""A lease counts as begun so much earlier: its time is by its owner's clock, a blob's by that of
+the store, and the time of a file by a coarser clock than even its own machine's."""
 
 _VERSIONS_AT_ONCE = 250
 _BLOBS_AT_ONCE = 500
@@ -304,7 +307,7 @@ def _stays(blob: StoredBlob, oldest: datetime, live: Iterable[Lease]) -> str:
 def _protected(since: datetime, live: Iterable[Lease]) -> str:
     """Which lease began before a blob was written, or came to quarantine; "" if none."""
     for found in live:
-        if found.purpose != PURPOSE and found.since <= since:
+        if found.purpose != PURPOSE and found.since - CLOCK_SLACK <= since:
             return f"a lease for {found.purpose or 'something'!r} began before"
     return ""
 
