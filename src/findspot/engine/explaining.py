@@ -178,10 +178,18 @@ def _step(
         )
 
     if step.status == "skipped":
-        return said("skipped", str(step.parts.get("skipped", "A step that it needs failed.")))
+        lost = "A condition was false: its own, or that of a step that it needs."
+        if job.status != "finished":
+            lost = "A step that it needs failed."
+        return said("skipped", str(step.parts.get("skipped", lost)))
+    if step.cached and step.source_job is None:
+        return said("reused", "All its calls were reused.")
     if step.cached:
         reason = f"Its key is that of a step of job {step.source_job}."
         return said("reused", reason, source_job=step.source_job)
+    if "elements" in step.parts:
+        reason = f"It is called for each of {step.parts['elements']} elements."
+        return said("ran", f"{reason} See {step.name}[0] and so on.")
     verdict: Verdict = "running" if step.status in ("running", "pending") else "ran"
     unfingerprintable = step.parts.get("unfingerprintable")
     before = earlier.run_of(step.name)

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import heapq
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from findspot.artifacts.saving import prepare, record_of
 from findspot.catalog.protocol import NewVersion
 from findspot.core.digests import Digest, hash_bytes
 from findspot.core.records import (
-    CacheEntry,
-    FileEntry,
-    JobInput,
-    JobOutput,
     LogLine,
-    Producer,
     StepRecord,
     StepStatus,
     now,
 )
+from findspot.engine.budgets import budget_of
 from findspot.engine.calls import JobFacts, SavePlan, StepCall, StepResult
+from findspot.engine.conditions import NoCondition, without_missing
+from findspot.engine.elements import Elements, elements_key, take_apart
 from findspot.engine.errors import CannotSend
 from findspot.engine.failures import failure_of
 from findspot.engine.keys import key_of, key_parts, named_arguments, sources_document
-from findspot.engine.plans import Plan, output_name
+from findspot.engine.made import Made, element_name, export
+from findspot.engine.plans import Plan
+from findspot.engine.reusing import Earlier
+from findspot.engine.schedule import Item, Schedule
+from findspot.engine.singles import Singles
 from findspot.engine.sources import PluginHandler
 from findspot.engine.values import NOT_LOADED, Arguments, Saved, replaced, saved_in
-from findspot.graph.spec import Opaque, Ref, Step
+from findspot.graph.spec import Step
 from findspot.graph.task_options import CachePolicy
 
 if TYPE_CHECKING:
@@ -59,6 +60,26 @@ class RunOptions:
     on_step: Callable[[StepRecord], None] | None = None
 
 
+class _PutOff(Exception):
+    """An equal step is being computed; this one is looked at again afterwards."""
+
+
+@dataclass(slots=True)
+class _Mapped:
+    """A mapped step whose calls are under way."""
+
+    step: Step
+    elements: Elements
+    waiting: int
+    resumed: bool
+    failed: int = 0
+    cached: int = 0
+
+
+_STRIDE = 1_000_000
+_LOOK_AGAIN = 0.05
+
+
 class Runner:
     """One run of a plan, in the thread of its caller.
 
@@ -84,48 +105,22 @@ class Runner:
         self._recorder = recorder
         self._plan = plan
         self._job = job
-        self._given = given
-        self._opaque = opaque
         self._options = options
         self._before = before or {}
-        self._made: dict[tuple[str, str], Saved] = {}
+        self._made = Made(plan, given, opaque)
         self._codes: dict[str, Fingerprint] = {}
         self._sources: dict[str, Digest] = {}
-        self._entries: dict[str, CacheEntry] = {}
-        self._asked: set[str] = set()
         self._portable: dict[str, TaskSource] = {}
         self._position = {name: index for index, name in enumerate(plan.order)}
-
-    def run(self, executor: Executor) -> None:
-        """Run every step that can be run; `records` then holds what became of each.
-
-        Raises:
-            KeyboardInterrupt: after the records say so.
-        """
-        plan = self._plan
-        waiting = {name: len(plan.waits[name]) for name in plan.order}
-        ready = [self._position[name] for name in plan.order if not waiting[name]]
-        running = 0
-        try:
-            while ready or running:
-                while ready and running < executor.slots:
-                    name = plan.order[heapq.heappop(ready)]
-                    call = self._prepare(name)
-                    if call is None:
-                        self._release(name, waiting, ready)
-                    else:
-                        executor.start(call)
-                        running += 1
-                if running:
-                    result = executor.result()
-                    running -= 1
-                    self._complete(result)
-                    if result.interrupted:
-                        raise KeyboardInterrupt
-                    self._release(result.step, waiting, ready)
-        except BaseException:
-            self._stop()
-            raise
+        self._earlier = Earlier(space, job.id, job.project, len(plan.order))
+        self._singles = Singles(space)
+        # Calls of a mapped step stand between it and the step after it.
+        self._stride = _STRIDE if any(s.each for s in plan.graph.steps.values()) else 1
+        self._mapped: dict[str, _Mapped] = {}
+        self._element_of: dict[str, tuple[str, int]] = {}
+        self._left_out: set[str] = set()
+        self._computing: dict[str, list[Item]] = {}
+        self._elsewhere: list[Item] = []
 
     def exported(self) -> dict[str, Saved]:
         """The graph's outputs that were made, by name; composed ones are saved now.
@@ -133,65 +128,217 @@ class Runner:
         Raises:
             FindspotError: a composed output cannot be saved.
         """
-        made: dict[str, Saved] = {}
-        for name, place in self._plan.exports.items():
-            if place in self._made:
-                made[name] = self._made[place]
-        for save, contents in self._plan.composed:
-            try:
-                filled = replaced(contents, self._value_of)
-            except KeyError:
-                continue  # A step that it needs did not finish.
-            made[save.name] = self._compose(save, filled)
-        for name, saved in made.items():
-            self._recorder.output(JobOutput(self._job.id, name, saved.record.uid))
-        return made
+        return export(self._space, self._recorder, self._job, self._made)
 
-    def _compose(self, save: SavePlan, contents: Any) -> Saved:
-        """An output that the job itself puts together, of outputs of steps and inputs."""
-        value = Arguments((contents,)).load(self._space)[0][0]
-        new = prepare(
-            self._space,
-            value,
-            save.key,
-            project=self._job.project,
-            handler=save.chosen(self._space, value),
-            handler_args=save.handler_args,
-            kind=save.kind,
-            producer=Producer(self._job.id, None, save.name),
-        )
-        self._recorder.version(new)
-        for place, saved in saved_in(contents, save.name):
-            self._recorder.read(JobInput(self._job.id, None, place, saved.record.uid))
-        return Saved(new.record, new.files)
+    def run(self, executor: Executor) -> None:
+        """Run every step that can be run; `records` then holds what became of each.
+
+        Raises:
+            KeyboardInterrupt: after the records say so.
+        """
+        schedule = Schedule(self._plan, budget_of(executor))
+        running: dict[str, Item] = {}
+        try:
+            while schedule.pending or running or self._elsewhere:
+                while len(running) < executor.slots:
+                    item = schedule.next()
+                    if item is None:
+                        break
+                    call = self._prepare(item, schedule)
+                    if call is not None:
+                        executor.start(call)
+                        schedule.take(item)
+                        running[call.step] = item
+                if running:
+                    result = executor.result()
+                    item = running.pop(result.step)
+                    schedule.give(item)
+                    self._complete(result, schedule)
+                    if result.interrupted:
+                        raise KeyboardInterrupt
+                    self._settled(item, schedule)
+                elif self._elsewhere:
+                    time.sleep(_LOOK_AGAIN)
+                while self._elsewhere:
+                    schedule.add(self._elsewhere.pop())
+        except BaseException:
+            self._stop()
+            raise
+        finally:
+            self._singles.close()
 
     # ------------------------------------------------------------------ one step
 
-    def _prepare(self, name: str) -> StepCall | None:
-        """A call to start; None where the step is settled: reused, skipped or failed."""
-        lost = any(self.records[b].status != "finished" for b in self._plan.waits[name])
-        step = self._plan.graph.steps[name]
-        if lost:
-            self._settle(self._record(step, status="skipped"))
-            return None
-        finished = self._before.get(name)
-        if finished is not None and self._recall(finished):
-            self.records[name] = finished
-            return None
+    def _prepare(self, item: Item, schedule: Schedule) -> StepCall | None:
+        """A call to start; None where there is none to start now: the step is settled (reused,
+        skipped or failed), has others to wait for, or its calls are in the schedule."""
+        step = self._plan.graph.steps[self._plan.order[item.position]]
         try:
-            return self._call(step)
+            if item.element >= 0:
+                step = self._element(step, item.element)
+            else:
+                chosen = self._chosen(step)
+                if chosen is None:
+                    self._settled(item, schedule)
+                    return None
+                step = chosen
+                if step.each:
+                    self._open(step, item, schedule)
+                    return None
+            finished = self._before.get(step.name)
+            if item.element >= 0 and not self._mapped[self._plan.order[item.position]].resumed:
+                finished = None
+            if finished is not None and self._recall(step, finished):
+                self.records[step.name] = finished
+            else:
+                call = self._call(step, item)
+                if call is not None:
+                    return call
+        except _PutOff:
+            return None
         except Exception as error:
             self._fail(step, error)
-            return None
+        self._settled(item, schedule)
+        return None
 
-    def _call(self, step: Step) -> StepCall | None:
+    def _chosen(self, step: Step) -> Step | None:
+        """The step with the arguments that it has; None where it is skipped."""
+        if not self._left_out and step.when is None:
+            for before in self._plan.waits[step.name]:
+                if self.records[before].status != "finished":
+                    self._skip(step, f"It needs the step {before!r}, which did not finish.")
+                    return None
+            return step
+        missing: list[str] = []
+        for before in self._plan.waits[step.name]:
+            if before in self._left_out:
+                missing.append(before)
+            elif self.records[before].status != "finished":
+                self._skip(step, f"It needs the step {before!r}, which did not finish.")
+                return None
+        found = without_missing(step, self._plan.graph.tasks[step.task], missing)
+        if isinstance(found, str):
+            self._left_out.add(step.name)
+            self._skip(step, f"It needs the result of the step {found!r}, which was skipped.")
+            return None
+        if step.when is not None and not self._condition(step):
+            self._left_out.add(step.name)
+            self._skip(step, f"Its condition {step.when} is false.")
+            return None
+        return found
+
+    def _condition(self, step: Step) -> bool:
+        value = replaced(step.when, self._made.value_of)
+        if type(value) is Saved:
+            value = value.load(self._space)
+        if type(value) is bool or type(value).__name__ in ("bool", "bool_"):  # NumPy's, too
+            return bool(value)
+        raise NoCondition(step.name, str(step.when), type(value).__name__)
+
+    def _skip(self, step: Step, reason: str) -> None:
+        self._settle(self._record(step, status="skipped", parts={"skipped": reason}))
+
+    def _settled(self, item: Item, schedule: Schedule) -> None:
+        """A step, or a call of a mapped one, is done; what waited for it may be free."""
+        name = self._plan.order[item.position]
+        if item.element >= 0:
+            mapped = self._mapped[name]
+            element = self.records[element_name(name, item.element)]
+            self._element_of.pop(element.name, None)
+            mapped.waiting -= 1
+            mapped.failed += element.status != "finished"
+            mapped.cached += element.cached
+            if mapped.waiting:
+                return
+            self._close(mapped)
+        schedule.release(name)
+
+    # ------------------------------------------------------------------ mapped steps
+
+    def _open(self, step: Step, item: Item, schedule: Schedule) -> None:
+        """Take the lists of a mapped step apart, and let its calls start."""
+        given = {name: replaced(value, self._made.value_of) for name, value in step.each.items()}
+        graph, project = self._plan.graph.name, self._job.project
+        key = elements_key(graph, project, step.name, given)
+        if self._options.cache == "off" or step.cache is False:
+            key = None
+        inputs = {
+            place: saved.record.uid
+            for name, value in given.items()
+            for place, saved in saved_in(value, name)
+        }
+        before = self._before.get(step.name)
+        resumed = before is not None and before.inputs == inputs
+        elements = take_apart(
+            self._space,
+            given,
+            self._known_elements(before if resumed else None, key),
+            job=self._job.id,
+            project=project,
+            graph=graph,
+            step=step.name,
+        )
+        record = self._record(
+            step,
+            status="running",
+            key=key,
+            parts={"elements": elements.count},
+            inputs=inputs,
+            outputs=elements.outputs,
+            started=now(),
+        )
+        mapped = self._mapped[step.name] = _Mapped(step, elements, elements.count, resumed)
+        self._made.counts[step.name] = elements.count
+        self.records[step.name] = record
+        self._recorder.finished(record, elements.made, cache=False)
+        self._tell(record)
+        if elements.count:
+            schedule.open(item, elements.count)
+        else:
+            self._close(mapped)
+            schedule.release(step.name)
+
+    def _known_elements(self, before: StepRecord | None, key: str | None) -> Mapping[str, Saved]:
+        """Elements that were saved by an earlier attempt, or by an earlier job."""
+        if before is not None and before.outputs:
+            return self._earlier.versions(before.outputs) or {}
+        if key is not None and self._options.cache == "on":
+            entry = self._earlier.entry(key)
+            if entry is not None and entry.complete:
+                uids = {place: version.uid for place, version in entry.outputs.items()}
+                return self._earlier.versions(uids) or {}
+        return {}
+
+    def _element(self, step: Step, index: int) -> Step:
+        """One call of a mapped step, as a step."""
+        mapped = self._mapped[step.name]
+        name = element_name(step.name, index)
+        self._element_of[name] = (step.name, index)
+        taken = {given: values[index] for given, values in mapped.elements.values.items()}
+        found = mapped.step
+        return replace(found, name=name, kwargs={**found.kwargs, **taken}, each={}, when=None)
+
+    def _close(self, mapped: _Mapped) -> None:
+        """All calls of a mapped step are settled."""
+        count = mapped.elements.count
+        record = replace(
+            self.records[mapped.step.name],
+            status="failed" if mapped.failed else "finished",
+            cached=0 < count == mapped.cached,
+            ended=now(),
+        )
+        self.records[record.name] = record
+        self._recorder.finished(record, [], cache=not mapped.failed)
+        self._tell(record)
+
+    def _call(self, step: Step, item: Item) -> StepCall | None:
         started = now()
         spec = self._plan.graph.tasks[step.task]
-        saves = self._plan.saves[step.name]
+        saves = self._saves(step)
         source = self._plan.sources[step.task]
         arguments = Arguments(
-            tuple([replaced(value, self._value_of) for value in step.args]),
-            {key: replaced(value, self._value_of) for key, value in step.kwargs.items()},
+            tuple([replaced(value, self._made.value_of) for value in step.args]),
+            {key: replaced(value, self._made.value_of) for key, value in step.kwargs.items()},
         )
         named = named_arguments(spec, arguments)
         inputs: dict[str, str] = {}
@@ -202,6 +349,9 @@ class Runner:
                 inputs.update({where: saved.record.uid for where, saved in found})
             else:
                 params[place] = list(value) if type(value) is tuple else value
+        if step.name in self._element_of:
+            lists = self._mapped[self._element_of[step.name][0]].elements.lists
+            inputs.update({name: uid for name, uid in lists.items() if name in params})
         seed = self._seed(step.name)
         code = self._code(step.task)
         policy = self._policy(step, source)
@@ -215,9 +365,18 @@ class Runner:
         )
         key = None if policy is None or code.unfingerprintable else key_of(parts)
         if key is not None and self._options.cache == "on":
-            entry = self._entry(key)
-            if entry is not None and self._reuse(step, entry, saves, policy):
-                made = {save.name: self._made[step.name, save.name] for save in saves}
+            entry = self._earlier.entry(key)
+            if entry is None and self._computed_elsewhere(key, policy, item):
+                raise _PutOff
+            if entry is None and policy is not None and policy.single:
+                entry = self._earlier.entry(key)  # It may have been made while we waited.
+            made = None
+            if entry is not None:
+                made = self._earlier.outputs(entry, step.name, saves, policy)
+            if entry is not None and made is not None:
+                self._made.saved.update({(step.name, name): saved for name, saved in made.items()})
+                if policy is not None and policy.single:
+                    self._singles.release(key)
                 record = self._record(
                     step,
                     status="finished",
@@ -257,6 +416,8 @@ class Runner:
         self.records[step.name] = record
         self._recorder.step(record)
         self._tell(record)
+        if key is not None and self._options.cache == "on":
+            self._computing.setdefault(key, [])
         return StepCall(
             job=self._job,
             step=step.name,
@@ -267,7 +428,30 @@ class Runner:
             seed=seed,
         )
 
-    def _complete(self, result: StepResult) -> None:
+    def _computed_elsewhere(self, key: str, policy: CachePolicy | None, item: Item) -> bool:
+        """Whether an equal step is being computed, in this job or by another process; the step is
+        then tried again later."""
+        waiting = self._computing.get(key)
+        if waiting is not None:
+            waiting.append(item)
+            return True
+        if policy is None or not policy.single or self._singles.take(key):
+            return False
+        self._elsewhere.append(item)
+        return True
+
+    def _computed(self, key: str | None, schedule: Schedule) -> None:
+        """Let equal steps that waited go on: they find what was made, or run themselves."""
+        waiting = self._computing.pop(key, None) if key is not None else None
+        if key is None or waiting is None:
+            return
+        if waiting or self._singles.holds(key):
+            self._recorder.flush()
+        for item in waiting:
+            schedule.add(item)
+        self._singles.release(key)
+
+    def _complete(self, result: StepResult, schedule: Schedule) -> None:
         status: StepStatus = "finished"
         if result.failure is not None:
             status = "interrupted" if result.interrupted else "failed"
@@ -282,33 +466,17 @@ class Runner:
         )
         if result.failure is not None:
             self._settle(record)
+            self._computed(record.key, schedule)
             return
         for name, new in result.versions.items():
             value = result.values.get(name, NOT_LOADED)
-            self._made[result.step, name] = Saved(new.record, new.files, value)
+            self._made.saved[result.step, name] = Saved(new.record, new.files, value)
         self.records[result.step] = record
         self._recorder.finished(record, list(result.versions.values()), cache=True)
         self._tell(record)
-
-    def _release(self, name: str, waiting: dict[str, int], ready: list[int]) -> None:
-        for follower in self._plan.followers.get(name, ()):
-            waiting[follower] -= 1
-            if not waiting[follower]:
-                heapq.heappush(ready, self._position[follower])
+        self._computed(record.key, schedule)
 
     # ------------------------------------------------------------------ reuse
-
-    def _entry(self, key: str) -> CacheEntry | None:
-        """What the key led to before. The first find in a job brings all other finds in it along:
-        most jobs repeat another one as a whole, and asking once is much faster."""
-        found = self._entries.get(key)
-        if found is not None:
-            return found
-        found = self._space.catalog.cached(key)
-        if found is not None and found.job not in self._asked and len(self._plan.order) > 2:
-            self._asked.add(found.job)
-            self._entries.update(self._space.catalog.cached_in(found.job))
-        return found
 
     def _policy(self, step: Step, source: TaskSource) -> CachePolicy | None:
         """When the step may be reused; None: never."""
@@ -317,97 +485,26 @@ class Runner:
             return None
         return CachePolicy() if policy is None and step.cache else policy
 
-    def _reuse(
-        self,
-        step: Step,
-        entry: CacheEntry,
-        saves: tuple[SavePlan, ...],
-        policy: CachePolicy | None,
-    ) -> bool:
-        """Take the outputs of an equal step; False where some of them, or their bytes, are gone,
-        or where they are too old."""
-        if not entry.complete or any(save.name not in entry.outputs for save in saves):
-            return False
-        if policy is not None and policy.expires is not None:
-            oldest = min((v.created for v in entry.outputs.values()), default=now())
-            if (now() - oldest).total_seconds() > policy.expires:
-                return False
-        files: dict[str, tuple[FileEntry, ...]] = {}
-        if entry.in_store:
-            for save in saves:
-                files[save.name] = self._space.catalog.files(entry.outputs[save.name].uid)
-            if not self._stored(files):
-                return False
-        for save in saves:
-            saved = Saved(entry.outputs[save.name], files.get(save.name))
-            if saved.record.key != save.key or saved.record.project != self._job.project:
-                twin = self._renamed(saved, save, step)
-                saved = Saved(twin.record, twin.files)
-            self._made[step.name, save.name] = saved
-        return True
-
-    def _renamed(self, saved: Saved, save: SavePlan, step: Step) -> NewVersion:
-        """A version of the same bytes under another key."""
-        found = saved.record
-        files = saved.files
-        if files is None:
-            files = self._space.catalog.files(found.uid)
-        return record_of(
-            self._space,
-            files,
-            save.key,
-            project=self._job.project,
-            handler_name=found.handler,
-            handler_args=found.handler_args,
-            python_type=found.python_type,
-            kind=save.kind or found.kind,
-            metadata=found.metadata,
-            preview=found.preview,
-            producer=Producer(self._job.id, step.name, save.name),
-        )
-
-    def _recall(self, finished: StepRecord) -> bool:
+    def _recall(self, step: Step, finished: StepRecord) -> bool:
         """Take the outputs that an earlier attempt of this job made; False where they are gone."""
-        names = {save.name for save in self._plan.saves[finished.name]}
+        names = {save.name for save in self._saves(step)}
         if finished.status != "finished" or names != set(finished.outputs):
             return False
-        versions = self._space.catalog.versions(finished.outputs.values())
-        files = {uid: self._space.catalog.files(uid) for uid in versions}
-        if len(versions) != len(set(finished.outputs.values())) or not self._stored(files):
+        found = self._earlier.versions(finished.outputs)
+        if found is None:
             return False
-        for name, uid in finished.outputs.items():
-            self._made[finished.name, name] = Saved(versions[uid], files[uid])
+        for name, saved in found.items():
+            self._made.saved[finished.name, name] = saved
         return True
-
-    def _stored(self, files: Mapping[str, tuple[FileEntry, ...]]) -> bool:
-        digests: set[Digest] = {
-            entry.digest for entries in files.values() for entry in entries if entry.inline is None
-        }
-        return not digests or not self._space.store.missing(digests)
 
     # ------------------------------------------------------------------ parts of a call
 
-    def _value_of(self, leaf: Any) -> Any:
-        if type(leaf) is Ref:
-            if leaf.name in self._plan.graph.steps:
-                return self._output_of(leaf)
-            value = self._given[leaf.name]
-            if leaf.output is not None and isinstance(value, Saved):
-                outputs = self._plan.graph.artifact_inputs[leaf.name]
-                if outputs.unpack:
-                    names = [output.name for output in outputs.outputs]
-                    return replace(value, part=names.index(leaf.output))
-            return value
-        if type(leaf) is Opaque:
-            return self._opaque[id(leaf)]
-        return leaf
-
-    def _output_of(self, ref: Ref) -> Any:
-        name = output_name(self._plan.graph, ref)
-        if name is not None:
-            return self._made[ref.name, name]
-        outputs = self._plan.graph.tasks[self._plan.graph.steps[ref.name].task].outputs
-        return tuple(self._made[ref.name, output.name] for output in outputs)
+    def _saves(self, step: Step) -> tuple[SavePlan, ...]:
+        element = self._element_of.get(step.name)
+        if element is None:
+            return self._plan.saves[step.name]
+        saves = self._plan.saves[element[0]]
+        return tuple(replace(save, key=f"{save.key}/{element[1]}") for save in saves)
 
     def _code(self, task: str) -> Fingerprint:
         found = self._codes.get(task)
@@ -470,9 +567,15 @@ class Runner:
             job=self._job.id,
             name=step.name,
             task=step.task,
-            position=self._position[step.name],
+            position=self._place(step.name),
             **fields,
         )
+
+    def _place(self, name: str) -> int:
+        element = self._element_of.get(name)
+        if element is None:
+            return self._position[name] * self._stride
+        return self._position[element[0]] * self._stride + 1 + element[1]
 
     def _fail(self, step: Step, error: Exception) -> None:
         """The step cannot even be started."""
@@ -485,9 +588,8 @@ class Runner:
 
     def _stop(self) -> None:
         """The run was interrupted: what was under way and what was still to come is so too."""
-        for name in self._plan.order:
-            record = self.records.get(name)
-            if record is not None and record.status == "running":
+        for record in list(self.records.values()):
+            if record.status == "running":
                 self._settle(replace(record, status="interrupted", ended=now()))
 
     def _say(self, step: str, text: str, level: str = "INFO") -> None:

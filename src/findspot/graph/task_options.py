@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,12 +18,15 @@ class CachePolicy:
         salt: any text; another text makes it run again.
         expires: seconds after which what was made counts no more; None: never.
         packages: installed packages (by the names that pip knows) whose versions count too.
+        single: True: of all jobs, in whatever process, only one at a time runs an equal step; the
+            others wait for it and reuse what it made. For work that is slow or costs money.
     """
 
     code: bool = True
     salt: str = ""
     expires: float | None = None
     packages: tuple[str, ...] = ()
+    single: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,8 @@ class TaskOptions:
         retry_factor: by which the wait grows from try to try (2.0 doubles it).
         retry_jitter: share of the wait, up to which a random time is added (0.5: up to half of it).
         retry_on: the failures that are worth a new try.
+        cpus, gpus: cores and graphics cards that a step occupies; may be parts of one.
+        memory: that it occupies, in bytes or as text (``"2 GiB"``).
     """
 
     cache: bool | CachePolicy = True
@@ -46,6 +52,9 @@ class TaskOptions:
     retry_factor: float = 1.0
     retry_jitter: float = 0.0
     retry_on: tuple[type[Exception], ...] = (Exception,)
+    cpus: float | None = None
+    memory: int | str | None = None
+    gpus: float | None = None
 
     @property
     def policy(self) -> CachePolicy | None:
@@ -88,9 +97,43 @@ def option_problems(options: TaskOptions) -> Iterator[str]:
         yield f"retry_factor is {options.retry_factor!r}, not a number from 1 on."
     if not _seconds(options.retry_jitter):
         yield f"retry_jitter is {options.retry_jitter!r}, not a number from 0 on."
+    for name, value in (("cpus", options.cpus), ("gpus", options.gpus)):
+        if value is not None and not _seconds(value):
+            yield f"{name} is {value!r}, not a number from 0 on."
+    if options.memory is not None and not _is_memory(options.memory):
+        yield f"memory is {options.memory!r}, not a number of bytes or a text such as '2 GiB'."
     for kind in _kinds(options.retry_on):
         if not (isinstance(kind, type) and issubclass(kind, Exception)):
             yield f"retry_on holds {kind!r}, which is no class of exceptions."
+
+
+def byte_count(memory: int | str) -> int:
+    """A size of memory in bytes.
+
+    >>> byte_count("1.5 GiB"), byte_count("200MB"), byte_count(1024)
+    (1610612736, 200000000, 1024)
+    """
+    if isinstance(memory, int):
+        return memory
+    found = _MEMORY.fullmatch(memory.strip())
+    if found is None:
+        raise ValueError(f"{memory!r} is no size of memory")
+    return int(float(found["number"]) * _UNITS[found["unit"].lower()])
+
+
+_MEMORY = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[kmgt]i?b|b|)", re.IGNORECASE)
+_UNITS = {
+    "": 1,
+    "b": 1,
+    **{f"{letter}b": 1000**power for power, letter in enumerate("kmgt", 1)},
+    **{f"{letter}ib": 1024**power for power, letter in enumerate("kmgt", 1)},
+}
+
+
+def _is_memory(memory: Any) -> bool:
+    if isinstance(memory, str):
+        return _MEMORY.fullmatch(memory.strip()) is not None
+    return isinstance(memory, int) and not isinstance(memory, bool) and memory >= 0
 
 
 def _policy_problems(policy: CachePolicy) -> Iterator[str]:

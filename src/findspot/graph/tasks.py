@@ -257,6 +257,9 @@ def task(
     retry_factor: float = 1.0,
     retry_jitter: float = 0.0,
     retry_on: type[Exception] | tuple[type[Exception], ...] = Exception,
+    cpus: float | None = None,
+    memory: int | str | None = None,
+    gpus: float | None = None,
 ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
 
 
@@ -273,6 +276,9 @@ def task(
     retry_factor: float = 1.0,
     retry_jitter: float = 0.0,
     retry_on: type[Exception] | tuple[type[Exception], ...] = Exception,
+    cpus: float | None = None,
+    memory: int | str | None = None,
+    gpus: float | None = None,
 ) -> Any:
     """Makes a function a task; called outside a pipeline it still is just the function.
 
@@ -290,6 +296,9 @@ def task(
         retry_factor: by which the wait grows from try to try (2.0 doubles it).
         retry_jitter: share of the wait, up to which a random time is added (0.5: up to half of it).
         retry_on: the failures that are worth a new try.
+        cpus, gpus: cores and graphics cards that a step occupies; may be parts of one. Steps that
+            together ask for more than the executor has wait for each other.
+        memory: that it occupies, in bytes or as text (``"2 GiB"``).
 
     Raises:
         InvalidTask: the function is async, a generator, a class or a method, or a name or an
@@ -314,6 +323,9 @@ def task(
         retry_factor,
         retry_jitter,
         retry_on if isinstance(retry_on, tuple) else (retry_on,),
+        cpus,
+        memory,
+        gpus,
     )
     if isinstance(function, str):
         name, function = function, None

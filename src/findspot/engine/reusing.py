@@ -1,0 +1,115 @@
+"""What steps made before, in this job or another one, and whether all of it is still there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from findspot.artifacts.saving import record_of
+from findspot.catalog.protocol import NewVersion
+from findspot.core.digests import Digest
+from findspot.core.records import CacheEntry, FileEntry, Producer, now
+from findspot.engine.calls import SavePlan
+from findspot.engine.values import Saved
+from findspot.graph.task_options import CachePolicy
+
+if TYPE_CHECKING:
+    from findspot.artifacts.space import ArtifactSpace
+
+_MANY_STEPS = 2
+
+
+class Earlier:
+    """The outputs of steps that need not run again.
+
+    Args:
+        project: of the job that asks.
+        steps: how many steps that job has.
+    """
+
+    def __init__(self, space: ArtifactSpace, job: str, project: str, steps: int) -> None:
+        self._space = space
+        self._job = job
+        self._project = project
+        self._steps = steps
+        self._entries: dict[str, CacheEntry] = {}
+        self._asked: set[str] = set()
+
+    def entry(self, key: str) -> CacheEntry | None:
+        """What the key led to before. The first find in a job brings all other finds in it along:
+        most jobs repeat another one as a whole, and asking once is much faster."""
+        found = self._entries.get(key)
+        if found is not None:
+            return found
+        found = self._space.catalog.cached(key)
+        if found is not None and found.job not in self._asked and self._steps > _MANY_STEPS:
+            self._asked.add(found.job)
+            self._entries.update(self._space.catalog.cached_in(found.job))
+        return found
+
+    def outputs(
+        self,
+        entry: CacheEntry,
+        step: str,
+        saves: tuple[SavePlan, ...],
+        policy: CachePolicy | None,
+    ) -> dict[str, Saved] | None:
+        """The outputs of an equal step under the names and keys of ``saves``; None where some of
+        them, or their bytes, are gone, or where they are too old."""
+        if not entry.complete or any(save.name not in entry.outputs for save in saves):
+            return None
+        if policy is not None and policy.expires is not None:
+            oldest = min((v.created for v in entry.outputs.values()), default=now())
+            # Where the clock was set back since, they are of the future, which says nothing.
+            if abs((now() - oldest).total_seconds()) > policy.expires:
+                return None
+        files: dict[str, tuple[FileEntry, ...]] = {}
+        if entry.in_store:
+            for save in saves:
+                files[save.name] = self._space.catalog.files(entry.outputs[save.name].uid)
+            if not self._stored(files):
+                return None
+        made: dict[str, Saved] = {}
+        for save in saves:
+            saved = Saved(entry.outputs[save.name], files.get(save.name))
+            if saved.record.key != save.key or saved.record.project != self._project:
+                twin = self._renamed(saved, save, step)
+                saved = Saved(twin.record, twin.files)
+            made[save.name] = saved
+        return made
+
+    def versions(self, outputs: Mapping[str, str]) -> dict[str, Saved] | None:
+        """Versions by their uids; None where one of them, or its bytes, are gone."""
+        found = self._space.catalog.versions(outputs.values())
+        if len(found) != len(set(outputs.values())):
+            return None
+        files = {uid: self._space.catalog.files(uid) for uid in found}
+        if not self._stored(files):
+            return None
+        return {name: Saved(found[uid], files[uid]) for name, uid in outputs.items()}
+
+    def _renamed(self, saved: Saved, save: SavePlan, step: str) -> NewVersion:
+        """A version of the same bytes under another key."""
+        found = saved.record
+        files = saved.files
+        if files is None:
+            files = self._space.catalog.files(found.uid)
+        return record_of(
+            self._space,
+            files,
+            save.key,
+            project=self._project,
+            handler_name=found.handler,
+            handler_args=found.handler_args,
+            python_type=found.python_type,
+            kind=save.kind or found.kind,
+            metadata=found.metadata,
+            preview=found.preview,
+            producer=Producer(self._job, step, save.name),
+        )
+
+    def _stored(self, files: Mapping[str, tuple[FileEntry, ...]]) -> bool:
+        digests: set[Digest] = {
+            entry.digest for entries in files.values() for entry in entries if entry.inline is None
+        }
+        return not digests or not self._space.store.missing(digests)
