@@ -1,0 +1,9 @@
+"""Answers about provenance: what differs between jobs, whether a result can be made again, and
+records of a job in other systems' words."""
+
+from __future__ import annotations
+
+from findspot.provenance.experiment_diff import ExperimentDiff, diff_experiments
+from findspot.provenance.job_diff import JobDiff, diff_jobs
+
+__all__ = ["ExperimentDiff", "JobDiff", "diff_experiments", "diff_jobs"]
