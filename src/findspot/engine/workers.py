@@ -37,6 +37,7 @@ class Place:
         path: folders that modules are imported from, behind the worker's own.
         variables: environment variables that differ from what the worker was started with; None:
             absent.
+        parent: the process whose death ends its direct children among the workers; 0: none.
     """
 
     url: str = field(repr=False)
@@ -44,6 +45,7 @@ class Place:
     folder: str
     path: tuple[str, ...] = ()
     variables: Mapping[str, str | None] = field(default_factory=dict, repr=False)
+    parent: int = 0
 
     @classmethod
     def here(cls, space: ArtifactSpace) -> Place:
@@ -114,6 +116,7 @@ class _Settled:
         self.place: Place | None = None
         self.own_path = tuple(sys.path)
         self.changed: dict[str, str | None] = {}
+        self.watched = False
 
 
 _SETTLED = _Settled()
@@ -134,6 +137,18 @@ def _settle(place: Place) -> None:
             _SETTLED.changed = {name: os.environ.get(name) for name in place.variables}
             _set(place.variables)
         _SETTLED.place = place
+        if place.parent and not _SETTLED.watched and os.getppid() == place.parent:
+            _SETTLED.watched = True
+            threading.Thread(
+                target=_end_with, args=[place.parent], name="findspot-parent", daemon=True
+            ).start()
+
+
+def _end_with(parent: int) -> None:
+    """A step must not go on when its job is dead: a resume would run it a second time beside."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
 
 
 def _set(variables: Mapping[str, str | None]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 from findspot.engine.executors.pooled import Outcome
@@ -26,7 +27,7 @@ class ProcessPool:
         self._pool: Any = None
 
     def place(self, here: Place) -> Place:
-        return here
+        return replace(here, parent=os.getpid())
 
     def submit(self, number: int, payload: bytes, done: Callable[[Outcome], None]) -> None:
         if self._pool is None:
