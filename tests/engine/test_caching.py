@@ -6,6 +6,9 @@ import importlib
 import os
 import subprocess
 import sys
+import textwrap
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ import pytest
 import sample_tasks
 from findspot import CachePolicy, Job, Workspace, pipeline, task
 from findspot.core.errors import FindspotError
+from findspot.core.records import now
 
 
 @task
@@ -378,3 +382,108 @@ class TestWholeJobs:
     def test_a_failed_job_is_not_repeated(self, ws: Workspace) -> None:
         sample_tasks.broken.run()
         assert sample_tasks.broken.run().status == "failed"
+
+
+@task(cache=CachePolicy(single=True))
+def slow_single(x: int, folder: str) -> int:
+    (Path(folder) / f"{os.getpid()}-{time.time_ns()}").touch()
+    time.sleep(0.6)
+    return x
+
+
+@pipeline
+def singly(folder: str, x: int = 1) -> Any:
+    return {"x": slow_single(x, folder)}
+
+
+class TestOneComputationAtATime:
+    SCRIPT = "import test_caching_single as t; print(t.singly.run(folder={!r}).steps['s'].cached)"
+    MODULE = """
+        import os, time
+        from pathlib import Path
+        from findspot import CachePolicy, pipeline, task
+
+        @task(cache=CachePolicy(single=True))
+        def s(folder: str) -> int:
+            (Path(folder) / str(os.getpid())).touch()
+            if (Path(folder) / "hang").exists():
+                time.sleep(60)
+            time.sleep(0.5)
+            return 1
+
+        @pipeline
+        def singly(folder: str):
+            return {"x": s(folder)}
+    """
+
+    def start(self, tmp_path: Path, folder: Path) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-c", self.SCRIPT.format(str(folder))],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def prepare(self, tmp_path: Path) -> Path:
+        (tmp_path / "test_caching_single.py").write_text(textwrap.dedent(self.MODULE))
+        folder = tmp_path / "runs"
+        folder.mkdir()
+        return folder
+
+    def test_other_processes_wait_and_reuse(self, ws: Workspace, tmp_path: Path) -> None:
+        folder = self.prepare(tmp_path)
+        started = [self.start(tmp_path, folder) for _ in range(3)]
+        said = sorted(process.communicate(timeout=60)[0].strip() for process in started)
+        assert said == ["False", "True", "True"]
+        assert len(list(folder.iterdir())) == 1
+        assert ws.catalog.leases(now()) == []
+
+    def test_a_dead_holder_is_no_hindrance(self, ws: Workspace, tmp_path: Path) -> None:
+        folder = self.prepare(tmp_path)
+        (folder / "hang").touch()
+        hanging = self.start(tmp_path, folder)
+        while len(list(folder.iterdir())) < 2:
+            time.sleep(0.02)
+        (folder / "hang").unlink()
+        waiting = self.start(tmp_path, folder)
+        time.sleep(0.3)
+        hanging.kill()
+        hanging.communicate(timeout=60)
+        assert waiting.communicate(timeout=20)[0].strip() == "False"
+
+    def test_threads_of_one_process_wait_too(self, ws: Workspace, tmp_path: Path) -> None:
+        with ThreadPoolExecutor(2) as pool:
+            runs = [pool.submit(lambda: singly.run(folder=str(tmp_path / "."))) for _ in range(2)]
+            jobs = [run.result() for run in runs]
+        assert sorted(reused(job)["slow_single"] for job in jobs) == [False, True]
+
+    def test_a_failed_computation_is_done_by_the_next(self, ws: Workspace, tmp_path: Path) -> None:
+        @task(cache=CachePolicy(single=True))
+        def stumble(folder: str) -> int:
+            if not (Path(folder) / "mended").exists():
+                raise OSError("not mended")
+            return 1
+
+        @pipeline
+        def stumbling(folder: str) -> Any:
+            return {"x": stumble(folder)}
+
+        assert stumbling.run(folder=str(tmp_path)).status == "failed"
+        (tmp_path / "mended").touch()
+        assert stumbling.run(folder=str(tmp_path)).status == "finished"
+        assert ws.catalog.leases(now()) == []
+
+    def test_equal_steps_of_one_job_run_once(self, ws: Workspace) -> None:
+        @task
+        def slowly(x: int) -> int:
+            time.sleep(0.1)
+            _calls_of("slowly")
+            return x
+
+        @pipeline
+        def equal() -> Any:
+            return {"a": slowly(1), "b": slowly(1), "c": slowly(1)}
+
+        job = equal.run(executor="threads", workers=3)
+        assert sorted(reused(job).values()) == [False, True, True]
+        assert {job.outputs[name].load() for name in "abc"} == {1}

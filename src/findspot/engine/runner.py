@@ -15,7 +15,6 @@ from findspot.core.records import (
     StepStatus,
     now,
 )
-from findspot.engine.budgets import budget_of
 from findspot.engine.calls import JobFacts, SavePlan, StepCall, StepResult
 from findspot.engine.conditions import NoCondition, without_missing
 from findspot.engine.elements import Elements, elements_key, take_apart
@@ -136,7 +135,7 @@ class Runner:
         Raises:
             KeyboardInterrupt: after the records say so.
         """
-        schedule = Schedule(self._plan, budget_of(executor))
+        schedule = Schedule(self._plan, executor)
         running: dict[str, Item] = {}
         try:
             while schedule.pending or running or self._elsewhere:
@@ -404,11 +403,12 @@ class Runner:
                 "It is run each time, because its code uses what has no fingerprint: "
                 + ", ".join(code.unfingerprintable[:5]),
             )
+        parts.update(self._beside(step, code, policy))
         record = self._record(
             step,
             status="running",
             key=key,
-            parts={**parts, **self._beside(step, code, policy)},
+            parts=parts,
             params=params,
             inputs=inputs,
             started=started,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from findspot.engine.budgets import Budget, Need, check_needs, needs_of
+from findspot.engine.budgets import Budget, Need, budget_of, check_needs, needs_of
 
 if TYPE_CHECKING:
     from findspot.engine.plans import Plan
@@ -31,18 +31,19 @@ class Schedule:
     Of a mapped step only the next element is held, so that a waiting one costs nothing.
 
     Args:
-        budget: never more than this is in use at once.
+        executor: never more than its budget is in use at once.
 
     Raises:
         CheckFailed: a step needs more than there is in all.
     """
 
-    def __init__(self, plan: Plan, budget: Budget) -> None:
+    def __init__(self, plan: Plan, executor: Any) -> None:
         self._plan = plan
-        self._budget = budget
         needs = needs_of(plan)
+        # What there is is asked for only where it matters.
+        self._budget = budget_of(executor) if needs else Budget(Need())
         if needs:
-            check_needs(plan, needs, budget)
+            check_needs(plan, needs, self._budget)
         self._needs: dict[int, Need] = {}
         self._position = {name: index for index, name in enumerate(plan.order)}
         for name, step in plan.graph.steps.items():
@@ -55,7 +56,7 @@ class Schedule:
     @property
     def pending(self) -> bool:
         """Whether a step is free to start, perhaps as soon as what it needs is."""
-        return bool(self._ready) or any(self._held.values())
+        return bool(self._ready) or (bool(self._held) and any(self._held.values()))
 
     def next(self) -> Item | None:
         """The next step that may start now."""
@@ -77,13 +78,13 @@ class Schedule:
 
     def take(self, item: Item) -> None:
         """The step starts."""
-        need = self._need(item)
+        need = self._need(item) if self._needs else None
         if need is not None:
             self._budget.take(need)
 
     def give(self, item: Item) -> None:
         """The step ended."""
-        need = self._need(item)
+        need = self._need(item) if self._needs else None
         if need is not None:
             self._budget.give(need)
 
