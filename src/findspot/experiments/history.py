@@ -109,6 +109,7 @@ def newest_run(
 ) -> Run | None:
     """The newest run, or the one of that number; None where there is none."""
     from findspot.engine.jobs import settle
+    from findspot.experiments.run_index import read_index
 
     found: Run | None = None
     for job in runs(space, project, experiment):
@@ -124,7 +125,11 @@ def newest_run(
         if its == found.number:
             found.jobs.append(settle(space, job))
     if found is not None:
-        _collect(space, found)
+        known = read_index(space, project, experiment, found)
+        if known is None:
+            _collect(space, found)
+        else:
+            found.cells = known
     return found
 
 

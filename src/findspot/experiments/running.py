@@ -17,6 +17,7 @@ from findspot.experiments.history import DATA, RUN, CellRecord, Run, lost, newes
 from findspot.experiments.planning import data_cell, facts_of, plan_cells
 from findspot.experiments.registration import newest_registration
 from findspot.experiments.results import Result
+from findspot.experiments.run_index import write_index
 from findspot.experiments.sources import ArtifactSource, Datum, FunctionSource, ListSource
 from findspot.experiments.view import write_view
 
@@ -62,11 +63,13 @@ class Running:
             if before is not None and before.jobs[0].status == "running":
                 raise BeingRun(design.name, before.jobs[0].id)
         missing = cells if before is None else self._missing(cells, before)
-        number = self._number() if before is None else before.number
-        if missing:
+        run = before
+        if missing or run is None:
+            number = self._number() if before is None else before.number
             self._launch(number, missing, len(cells))
-        run = newest_run(space, self.project, design.name, number)
-        assert run is not None
+            run = newest_run(space, self.project, design.name, number)
+            assert run is not None
+            write_index(space, self.project, design.name, run)
         return result_of(
             self.experiment,
             design,

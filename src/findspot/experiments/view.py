@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _LINKED = 1 << 20
 """Files from this size on share the store's bytes on disk; smaller ones are copies of their own."""
 FORMAT = 1
+_ITEM = {"path", "condition", "replicate", "job", "uri", "uid", "digest", "bytes"}
 
 
 class Viewed(Protocol):
@@ -54,51 +55,64 @@ def write_view(
     """
     folder = folder_of_run(experiment, space, run.number)
     metadata = folder / "metadata.json"
-    if not experiment.versioned and _number_in(metadata) not in (None, run.number):
+    written = _document(metadata)
+    if not experiment.versioned and written.get("run") not in (None, run.number):
         shutil.rmtree(folder)
-    fresh = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    cells = [c for c in run.cells.values() if c.status == "finished" and c.outputs]
-    uids = {uid for cell in cells for uid in cell.outputs.values()}
-    versions = space.catalog.versions(uids)
+        written = {}
+    before = {item["path"]: item for item in written.get("artifacts", ()) if _ITEM <= item.keys()}
     listed: list[dict[str, Any]] = []
-    before = _uids_in(metadata)
-    for cell in cells:
+    fresh: list[tuple[dict[str, Any], str]] = []
+    for cell in run.cells.values():
+        if cell.status != "finished":
+            continue
         for place, uid in cell.outputs.items():
-            record = versions.get(uid)
-            if record is None:
-                continue
-            relative = f"{cell.replicate}/{cell.condition}/{place}"
-            target = folder / relative
-            if fresh:
-                _write(space, record, target)
-            elif before.get(relative) != uid or not target.exists():
-                _remove(target)
-                _write(space, record, target)
-            listed.append(
-                {
-                    "path": relative,
+            path = f"{cell.replicate}/{cell.condition}/{place}"
+            item = before.get(path)
+            if item is None or item["uid"] != uid or not os.path.exists(f"{folder}/{path}"):
+                item = {
+                    "path": path,
                     "condition": cell.condition,
                     "replicate": cell.replicate,
                     "job": cell.job,
-                    "uri": uri_of(record),
-                    "uid": uid,
-                    "digest": record.digest,
-                    "bytes": record.size,
                 }
-            )
+                fresh.append((item, uid))
+            listed.append(item)
+    gone = _write_files(space, folder, fresh)
     document = {
         "format": FORMAT,
         "experiment": run.jobs[0].name,
         "run": run.number,
         "jobs": [job.id for job in run.jobs],
         **details,
-        "artifacts": listed,
+        "artifacts": [item for item in listed if item["path"] not in gone],
     }
-    draft = metadata.with_name(f".{secrets.token_hex(6)}.tmp")
-    draft.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    draft.replace(metadata)
+    if document != written:
+        os.makedirs(folder, exist_ok=True)
+        draft = metadata.with_name(f".{secrets.token_hex(6)}.tmp")
+        text = json.dumps(document, ensure_ascii=False, indent=1)
+        draft.write_text(f"{text}\n", encoding="utf-8")
+        draft.replace(metadata)
     return folder
+
+
+def _write_files(
+    space: ArtifactSpace, folder: Path, fresh: list[tuple[dict[str, Any], str]]
+) -> set[str]:
+    """Write files and complete what is listed of them; the paths whose version is gone."""
+    versions = space.catalog.versions({uid for _, uid in fresh})
+    existed = folder.exists()
+    gone: set[str] = set()
+    for item, uid in fresh:
+        record = versions.get(uid)
+        if record is None:
+            gone.add(item["path"])
+            continue
+        target = folder / item["path"]
+        if existed:
+            _remove(target)
+        _write(space, record, target)
+        item.update(uri=uri_of(record), uid=uid, digest=record.digest, bytes=record.size)
+    return gone
 
 
 def _remove(target: Path) -> None:
@@ -140,13 +154,6 @@ def _document(metadata: Path) -> dict[str, Any]:
         found = json.loads(metadata.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _number_in(metadata: Path) -> int | None:
-    return _document(metadata).get("run")
-
-
-def _uids_in(metadata: Path) -> dict[str, str]:
-    listed = _document(metadata).get("artifacts", [])
-    return {item["path"]: item["uid"] for item in listed if isinstance(item, dict)}
+    items = found.get("artifacts") if isinstance(found, dict) else None
+    good = isinstance(items, list) and all(isinstance(item, dict) for item in items)
+    return found if good else {}  # people may have edited it
