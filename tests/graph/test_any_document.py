@@ -70,6 +70,8 @@ keys = st.one_of(
             "args",
             "kwargs",
             "dependencies",
+            "each",
+            "when",
             "cache",
             "contents",
             "name",

@@ -184,6 +184,8 @@ def graphs(draw: st.DrawFn) -> TaskGraph:
             kwargs=draw(st.dictionaries(words, values, max_size=3)),
             dependencies=tuple(draw(st.lists(names, max_size=2))),
             cache=draw(st.sampled_from([None, True, False])),
+            each=draw(st.dictionaries(words, values, max_size=2)),
+            when=draw(st.none() | st.booleans() | refs),
         )
 
     def output(name: str) -> ArtifactOutput:
