@@ -6,8 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 from findspot.engine.calls import Perform
-from findspot.engine.errors import UnknownExecutor
-from findspot.engine.executors.errors import ExecutorLibraryMissing
+from findspot.engine.executors.errors import ExecutorLibraryMissing, NoSuchExecutor
 from findspot.engine.executors.inline import InlineExecutor
 from findspot.engine.executors.protocol import Executor
 from findspot.engine.executors.threads import ThreadExecutor
@@ -33,7 +32,7 @@ def make_executor(
         perform: runs a call in this process.
 
     Raises:
-        UnknownExecutor: lists those there are.
+        NoSuchExecutor: lists those there are.
         ExecutorLibraryMissing: says how to install it.
         ExecutorUnavailable: nobody answers at the address.
     """
@@ -55,7 +54,7 @@ def executor_name(executor: str | Any) -> str:
         return executor
     if _is_client(executor):
         return f"dask:{executor.scheduler.address}"
-    raise UnknownExecutor(f"{type(executor).__module__}.{type(executor).__qualname__}")
+    raise NoSuchExecutor(f"{type(executor).__module__}.{type(executor).__qualname__}")
 
 
 def cores() -> int:
@@ -71,7 +70,7 @@ def _pool(name: str | Any, workers: int) -> Pool:
             from findspot.engine.executors.dask import ClientPool
 
             return ClientPool(name, workers)
-        raise UnknownExecutor(executor_name(name))
+        raise NoSuchExecutor(executor_name(name))
     kind, colon, address = name.partition(":")
     if name == "processes":
         from findspot.engine.executors.processes import ProcessPool
@@ -89,7 +88,7 @@ def _pool(name: str | Any, workers: int) -> Pool:
         from findspot.engine.executors.ray import RayPool
 
         return RayPool(name, address or None, workers, cores())
-    raise UnknownExecutor(name)
+    raise NoSuchExecutor(name)
 
 
 def _require(name: str, library: str, extra: str) -> None:

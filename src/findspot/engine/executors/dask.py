@@ -109,6 +109,9 @@ class LocalDaskPool:
 
     def submit(self, number: int, payload: bytes, done: Callable[[Outcome], None]) -> None:
         if self._pool is None:
+            kept = _CLUSTERS.kept
+            if kept is not None and kept.process.poll() is not None:
+                _CLUSTERS.drop(kept)
             self._cluster = _CLUSTERS.take(self.workers, lambda: _start(self.workers))
             self._pool = ClientPool(self._cluster.client, self.workers)
         self._pool.submit(number, payload, done)

@@ -100,6 +100,9 @@ class RayPool:
             self._session = self._remote = None
 
     def _connect(self, workers: int) -> None:
+        kept = _SESSIONS.kept
+        if kept is not None and not self._ray.is_initialized():
+            _SESSIONS.drop(kept)  # the user called ray.shutdown()
         key = (self._address, workers)
         self._session = _SESSIONS.take(key, lambda: _session(self._name, self._address, workers))
 
