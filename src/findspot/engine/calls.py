@@ -6,6 +6,7 @@ that passes between them.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -170,8 +171,15 @@ def _attempt(
         seed_everything(call.seed)
     args, kwargs = call.arguments.load(space)
     _inject(call.spec, args, kwargs, context)
-    with deadline(call.step, call.source.options.timeout):
-        returned = function(*args, **kwargs)
+    process = os.getpid()
+    try:
+        with deadline(call.step, call.source.options.timeout):
+            returned = function(*args, **kwargs)
+    finally:
+        if os.getpid() != process:
+            # A child that the task forked came back from it: the step, and the job, are its
+            # parent's. Nothing is flushed, since the buffers are the parent's too.
+            os._exit(0)
     outputs = _by_output(call, returned)
     versions: dict[str, NewVersion] = {}
     values: dict[str, Any] = {}
