@@ -124,3 +124,30 @@ def test_names_of_artifacts_never_leave_their_folder(name: str) -> None:
 def test_a_valid_experiment_is_itself(ws: Workspace) -> None:
     experiment = Experiment(name="x", pipeline=[scale, save], outputs=[DATA])
     assert experiment.validate() is experiment
+
+
+def test_parameters_of_the_data_source_are_the_baselines_alone(ws: Workspace) -> None:
+    def load(ctx: Any, size: int, start: int = 1) -> list[float]:
+        return [float(start)] * size
+
+    found = mistakes(datasource=load, treatments=[Treatment("a", {"size": 2})])
+    assert found == {
+        "step load": "its parameter 'size' has no value in the baseline",
+        "treatment a.size": "it is a parameter of the data source, whose data all conditions share",
+    }
+    experiment = Experiment(
+        name="x", datasource=load, pipeline=[total], parameters={"size": 3, "start": 2}
+    )
+    assert experiment.run().metrics["total"]["baseline"] == [6.0]
+    experiment.parameters = {"size": 4}
+    assert experiment.run(strategy="resume").metrics["total"]["baseline"] == [4.0]
+
+
+def test_a_function_of_a_library_may_be_the_data_source(ws: Workspace) -> None:
+    from sklearn.datasets import load_wine
+
+    def count(data: Any, ctx: Any) -> None:
+        ctx.log_metric("rows", len(data["target"]))
+
+    result = Experiment(name="wine", datasource=load_wine, pipeline=[count], replicates=2).run()
+    assert result.metrics["rows"]["baseline"] == [178.0, 178.0]

@@ -303,8 +303,6 @@ class DataProgram:
         seed_everything(context.seed)
         context.freeze()
         arguments = self.step.values(context.parameters)
-        if self.step.data:  # datasource(ctx), whatever it calls its parameter
-            arguments[self.step.data] = context
         if self.step.context:
             arguments[self.step.context] = context
         if self.step.jobs:

@@ -240,6 +240,7 @@ class Checks:
         parameters: Any,
         treatments: Mapping[str, Treatment],
         steps: Sequence[ExperimentStep],
+        source: Source = None,
     ) -> dict[str, Any]:
         """Unknown and missing ones, and values that are not plain."""
         if not isinstance(parameters, Mapping):
@@ -249,7 +250,9 @@ class Checks:
             **{name: None for step in steps for name in step.parameters},
             **{f"{step.name}.{name}": None for step in steps for name in step.parameters},
         }
-        reads_context = any(step.context for step in steps)
+        maker = source.step if isinstance(source, FunctionSource) else None
+        of_data = set() if maker is None else set(maker.parameters)
+        reads_context = any(step.context for step in (*steps, *([maker] if maker else ())))
         places = [("parameters", dict(parameters))]
         places += [(f"treatment {t.name}", t.parameters) for t in treatments.values()]
         for path, values in places:
@@ -263,7 +266,15 @@ class Checks:
                         "a plain JSON value",
                     )
                 declared = name in known or (path != "parameters" and name in parameters)
-                if not declared and not (path == "parameters" and reads_context):
+                if path == "parameters" and (name in of_data or reads_context):
+                    continue
+                if name in of_data and name not in known:
+                    self.add(
+                        f"{path}.{name}",
+                        "it is a parameter of the data source, whose data all conditions share",
+                        "Make it a parameter of a step.",
+                    )
+                elif not declared:
                     near = suggestion(name, {**known, **parameters}, role="parameters")
                     self.add(
                         f"{path}.{name}",
@@ -271,7 +282,7 @@ class Checks:
                         f"{near or ''} Where a step reads it as ctx.parameters[{name!r}], declare "
                         "it in parameters={...} of the experiment.".strip(),
                     )
-        for step in steps:
+        for step in (*steps, *([maker] if maker else ())):
             for name, default in step.parameters.items():
                 if default is not REQUIRED or step.values(parameters):
                     continue

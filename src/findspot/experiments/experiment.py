@@ -144,7 +144,7 @@ class Experiment:
         seed = checks.seed(self.seed)
         found = checks.treatments(self.treatments if treatments is None else treatments)
         steps, program, takers = self._read_pipeline(checks)
-        parameters = checks.parameters(self.parameters, found, takers)
+        parameters = checks.parameters(self.parameters, found, takers, source)
         kept = checks.outputs(self.outputs, steps, self._returned(steps, program))
         metrics = self._metrics(checks)
         self._hypotheses(checks, found)

@@ -211,7 +211,7 @@ def read_source(given: Any, problems: list[Problem]) -> Source:
         return ListSource(tuple(given))
     if callable(given):
         try:
-            return FunctionSource(read_step(given))
+            return FunctionSource(read_step(given, source=True))
         except (FindspotError, TypeError, ValueError) as error:
             problems.append(Problem("datasource", str(error)))
             return None
@@ -230,6 +230,6 @@ def parameters_of(source: Source, parameters: Mapping[str, Any]) -> dict[str, An
     """Those of the baseline's parameters that a function's data depend on."""
     if not isinstance(source, FunctionSource):
         return {}
-    if source.step.context or source.step.data:
+    if source.step.context:
         return dict(parameters)
     return source.step.values(parameters)

@@ -62,8 +62,11 @@ class ExperimentStep:
         return found
 
 
-def read_step(item: Any, name: str | None = None) -> ExperimentStep:
+def read_step(item: Any, name: str | None = None, *, source: bool = False) -> ExperimentStep:
     """A step from a task, a function, or an object that can be called.
+
+    Args:
+        source: it is a data source: its first parameter takes the context, and none the datum.
 
     Raises:
         FindspotError: it cannot be called, or takes what nothing can give it.
@@ -83,11 +86,15 @@ def read_step(item: Any, name: str | None = None) -> ExperimentStep:
         held = artifacts_in(getattr(item, "__dict__", {}))
         name = name or type(item).__name__
     name = name or str(getattr(function, "__name__", "step"))
-    return _from_signature(_PARTIAL.sub("_", name), function, tuple(held.values()), options)
+    return _from_signature(_PARTIAL.sub("_", name), function, tuple(held.values()), options, source)
 
 
 def _from_signature(
-    name: str, function: Callable[..., Any], held: tuple[Artifact, ...], options: TaskOptions
+    name: str,
+    function: Callable[..., Any],
+    held: tuple[Artifact, ...],
+    options: TaskOptions,
+    source: bool,
 ) -> ExperimentStep:
     target = function if inspect.isroutine(function) else type(function).__call__
     hints = annotations_of(target).hints
@@ -109,9 +116,19 @@ def _from_signature(
             artifacts[own] = parameter.default
         elif is_context(hints.get(own)):
             jobs.append(own)
-        elif not context and (own in _CONTEXT_NAMES or _is_cell_context(hints.get(own))):
+        elif not context and (
+            own in _CONTEXT_NAMES
+            or _is_cell_context(hints.get(own))
+            or (source and position == 0 and parameter.default is REQUIRED)
+        ):
             context = own
-        elif not data and not parameters and position < 2 and parameter.default is REQUIRED:
+        elif (
+            not source
+            and not data
+            and not parameters
+            and position < 2
+            and parameter.default is REQUIRED
+        ):
             data = own
         else:
             parameters[own] = parameter.default

@@ -77,7 +77,7 @@ def random_search(
             included) or of floats; or a function that is given a `random.Random`.
 
     >>> random_search(1, seed=3, depth=(2, 9))[0].parameters
-    {'depth': 5}
+    {'depth': 7}
     """
     wanted: Any = count
     if not isinstance(wanted, int) or isinstance(wanted, bool) or wanted < 1 or not ranges:

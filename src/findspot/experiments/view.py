@@ -59,7 +59,7 @@ def write_view(
     if not experiment.versioned and written.get("run") not in (None, run.number):
         shutil.rmtree(folder)
         written = {}
-    before = {item["path"]: item for item in written.get("artifacts", ()) if _ITEM <= item.keys()}
+    before = {item["path"]: item for item in written.get("artifacts", ()) if item.keys() >= _ITEM}
     listed: list[dict[str, Any]] = []
     fresh: list[tuple[dict[str, Any], str]] = []
     for cell in run.cells.values():
