@@ -9,11 +9,12 @@ WORKERS ?= 2
 DEMO := demo-output
 FINDSPOT := FINDSPOT_WORKSPACE=$(DEMO)/.findspot MPLBACKEND=Agg $(BIN)/findspot
 
-.PHONY: help demo test check lint docs bench constraints clean
+.PHONY: help demo test test-torch check lint docs bench constraints clean
 
 help:
 	@echo "make demo    run the tutorial in $(DEMO)/ and show the lineage of its figure"
 	@echo "make test    all checks and all tests (this is what CI runs)"
+	@echo "make test-torch  the tests of PyTorch's handlers, in an environment of their own"
 	@echo "make check   the quick ones, in well under two minutes"
 	@echo "make lint    style, types and layers only"
 	@echo "make docs    build the documentation into site/"
@@ -60,6 +61,18 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/pytest -q -n $(WORKERS) -m "not slow"
 
+# PyTorch's handlers are tested in an environment of their own: its wheel is larger than all else.
+TORCH := .venv-torch
+$(TORCH)/.installed: pyproject.toml constraints.txt
+	@test -x $(TORCH)/bin/python || $(PYTHON) -m venv $(TORCH)
+	$(TORCH)/bin/python -m pip --disable-pip-version-check install --quiet torch==2.13.0
+	$(TORCH)/bin/python -m pip --disable-pip-version-check install --quiet -c constraints.txt \
+		-e '.[numpy]' pytest pytest-timeout safetensors keras transformers
+	@touch $@
+
+test-torch: $(TORCH)/.installed
+	$(TORCH)/bin/python -m pytest -q tests/with_torch -o cache_dir=.pytest_cache_torch
+
 docs: $(STAMP)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
@@ -70,5 +83,5 @@ constraints: $(STAMP)
 	$(BIN)/python .ci/constraints.py
 
 clean:
-	rm -rf $(VENV) $(DEMO) site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(TORCH) $(DEMO) site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from findspot.graph.task_options import CachePolicy
     from findspot.graph.tasks import Task, task
     from findspot.handlers import Handler
+    from findspot.models.evaluation import evaluate_model
+    from findspot.models.handles import get_model
+    from findspot.models.updates import update_dataset, update_model
     from findspot.workspace import Workspace
 
 # Where each public name lives. They are imported when they are first asked for, so that
@@ -62,9 +65,11 @@ _PLACES = {
     "current_job": "engine.context",
     "delete_artifact": "current",
     "delete_version": "current",
+    "evaluate_model": "models.evaluation",
     "get_artifact": "current",
     "get_dataitem": "data.item",
     "get_job": "current",
+    "get_model": "models.handles",
     "list_artifacts": "current",
     "list_jobs": "current",
     "load_artifact": "current",
@@ -80,6 +85,8 @@ _PLACES = {
     "tag_history": "current",
     "task": "graph.tasks",
     "untag": "current",
+    "update_dataset": "models.updates",
+    "update_model": "models.updates",
 }
 
 __version__ = "0.1.0"
@@ -105,9 +112,11 @@ __all__ = [
     "current_job",
     "delete_artifact",
     "delete_version",
+    "evaluate_model",
     "get_artifact",
     "get_dataitem",
     "get_job",
+    "get_model",
     "list_artifacts",
     "list_jobs",
     "load_artifact",
@@ -123,6 +132,8 @@ __all__ = [
     "tag_history",
     "task",
     "untag",
+    "update_dataset",
+    "update_model",
 ]
 
 

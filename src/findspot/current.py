@@ -68,9 +68,13 @@ def load_artifact(
     *,
     project: str | None = None,
     trust: bool = False,
+    as_type: type | str | None = None,
+    **part: Any,
 ) -> Any:
-    """Load a value by key, ``key:tag``, reference or uid; see `Workspace.load_artifact`."""
-    return current_space().load_artifact(artifact, version, project=project, trust=trust)
+    """Load a value by key, ``key:tag``, reference or uid; see `ArtifactVersion.load`."""
+    return current_space().load_artifact(
+        artifact, version, project=project, trust=trust, as_type=as_type, **part
+    )
 
 
 def get_artifact(

@@ -7,12 +7,14 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from findspot import FindspotError, Workspace
+from findspot.artifacts.settings import BadSettings
 from findspot.artifacts.trust import UntrustedVersion
 from findspot.core.digests import hash_bytes
 from findspot.core.errors import NotFound
@@ -246,3 +248,59 @@ def test_somebody_who_may_not_read_the_secret_can_read_but_not_save(tmp_path: Pa
         finally:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+
+
+class TestWhoIsListed:
+    """Versions from elsewhere that load without a word of the user, by the workspace's lists."""
+
+    @staticmethod
+    def foreign(tmp_path: Path, value: object) -> Workspace:
+        """A workspace that got a pickle from another one."""
+        from findspot.artifacts.transfer import push
+
+        source, target = Workspace(tmp_path / "source"), Workspace(tmp_path / "target")
+        version = source.save_artifact(value, "thing", handler="pickle")
+        push(source, target, [version])
+        return target
+
+    def test_a_signature_by_a_trusted_key(self, tmp_path: Path) -> None:
+        from findspot.artifacts.signing import generate_key, sign, trust_key
+
+        target = self.foreign(tmp_path, Fraction(1, 3))
+        with pytest.raises(UntrustedVersion):
+            target.load_artifact("thing")
+        public = generate_key(tmp_path / "key")
+        sign(target, "thing", tmp_path / "key")
+        with pytest.raises(UntrustedVersion):
+            target.load_artifact("thing")
+        trust_key(target, public, "somebody")
+        assert target.load_artifact("thing") == Fraction(1, 3)
+
+    def test_a_pickle_of_listed_modules_only(self, tmp_path: Path) -> None:
+        target = self.foreign(tmp_path, Fraction(1, 3))
+        settings = target.folder / "findspot.toml"
+        settings.write_text(settings.read_text() + '[trust]\nmodules = ["fractions"]\n')
+        assert Workspace(target.folder).load_artifact("thing") == Fraction(1, 3)
+        other = self.foreign(tmp_path / "other", Path("x"))
+        settings = other.folder / "findspot.toml"
+        settings.write_text(settings.read_text() + '[trust]\nmodules = ["fractions"]\n')
+        with pytest.raises(UntrustedVersion, match="pathlib"):
+            Workspace(other.folder).load_artifact("thing")
+
+    @pytest.mark.parametrize(
+        "text", ["[trust]\nmodules = 3\n", '[trust]\nmodules = ["os"]\n', "[trust]\nkeys = []\n"]
+    )
+    def test_mistakes_in_the_list_are_said(self, tmp_path: Path, text: str) -> None:
+        ws = Workspace(tmp_path)
+        ws.init()
+        settings = ws.folder / "findspot.toml"
+        settings.write_text(settings.read_text() + text)
+        with pytest.raises(BadSettings, match="trust"):
+            Workspace(tmp_path)
+
+    def test_rules_of_retention_are_no_mistake(self, tmp_path: Path) -> None:
+        ws = Workspace(tmp_path)
+        ws.init()
+        settings = ws.folder / "findspot.toml"
+        settings.write_text(settings.read_text() + "[[retention]]\nkeep_last = 3\n")
+        assert Workspace(tmp_path).save_artifact(1, "one").version == 1

@@ -158,9 +158,15 @@ def test_constraints_pin_all_that_the_extras_install() -> None:
 
 
 def own_requirements() -> list[Requirement]:
-    """What pyproject.toml asks for, of all extras; references to the project itself left out."""
+    """What pyproject.toml asks for, of all extras but those that are tested in an environment of
+    their own (see `make test-torch`); references to the project itself left out."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lines = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    extras = project["optional-dependencies"]
+    apart = ("torch", "keras")
+    lines = [
+        *project["dependencies"],
+        *chain(*(extras[name] for name in extras if name not in apart)),
+    ]
     found = [Requirement(line) for line in lines]
     return [need for need in found if need.name != "findspot"]
 

@@ -171,6 +171,21 @@ def test_storing_again_changes_nothing(store: BlobStore, tmp_path: Path, size: i
     assert store.tidy(older_than_seconds=0) == 0
 
 
+@pytest.mark.parametrize("size", [0, 100, 9 << 20])
+def test_parts_are_stored_as_one_blob(store: BlobStore, size: int) -> None:
+    data = bytes(range(256)) * (size // 256 + 1)
+    half = len(data) // 2
+    parts: list[bytes | bytearray | memoryview] = [
+        data[:half],
+        bytearray(),
+        memoryview(data)[half:],
+    ]
+    whole = store.put_parts(parts)
+    assert whole == store.put(data) == store.put_parts(parts)
+    assert store.read(whole.digest) == data
+    assert store.put_parts([]) == store.put(b"")
+
+
 def test_a_reader_can_seek(store: BlobStore) -> None:
     for size in (100, 2 * MIB):
         data = some_bytes(size)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from findspot.core.errors import FindspotError, FormatTooNew, InvalidName, Problem
+from findspot.core.errors import CheckFailed, FindspotError, FormatTooNew, InvalidName, Problem
 from findspot.core.names import check_name
 
 FORMAT = 1
@@ -53,6 +53,8 @@ class Settings:
         preview_limit: larger previews are left out; bytes.
         durable: wait for the disk on every save (survives a power cut, not only a killed process).
         cache_limit: bytes of a remote store's blobs that are kept on this machine, at most.
+        trusted_modules: pickles from elsewhere load if they need nothing but these modules; in the
+            file it is ``modules`` of the table ``[trust]``.
     """
 
     catalog: str = "sqlite:///catalog.db"
@@ -65,6 +67,7 @@ class Settings:
     preview_limit: int = 65536
     durable: bool = False
     cache_limit: int = 10_000_000_000
+    trusted_modules: tuple[str, ...] = ()
 
     @classmethod
     def read(
@@ -126,6 +129,12 @@ def _from_file(file: Path, problems: list[Problem]) -> dict[str, Any]:
         problems.append(Problem("format", "it is no whole number from 1 up", str(file)))
     elif number > FORMAT:
         raise FormatTooNew(number, FORMAT, str(file))
+    document.pop("retention", None)  # read by `findspot.artifacts.retention`
+    trust = document.pop("trust", {})
+    if not isinstance(trust, dict) or trust.keys() - {"modules"}:
+        problems.append(Problem("trust", "write [trust] with modules = [...]", str(file)))
+    elif "modules" in trust:
+        document["trusted_modules"] = trust["modules"]
     return document
 
 
@@ -166,7 +175,7 @@ def _checked(
         if message:
             problems.append(Problem(shown or key, message, where))
         else:
-            result[key] = value
+            result[key] = tuple(value) if key == "trusted_modules" else value
     return result
 
 
@@ -185,6 +194,14 @@ def _mistake(key: str, value: Any, known: Mapping[str, Any]) -> str:
         if not isinstance(value, int) or isinstance(value, bool):
             return "it must be a whole number"
         return "it must not be negative" if value < 0 else ""
+    if key == "trusted_modules":
+        from findspot.artifacts.listed_pickles import check_modules
+
+        try:
+            check_modules(value)
+        except CheckFailed as error:
+            return "; ".join(problem.message for problem in error.problems)
+        return ""
     if not isinstance(value, str):
         return "it must be text"
     if key == "project":

@@ -17,6 +17,7 @@ from uuid import UUID
 
 from findspot.artifacts.active import ACTIVE
 from findspot.artifacts.folders import WorkspaceLoadFolder
+from findspot.artifacts.loading import code_of, load_folder, load_version
 from findspot.artifacts.location import storage_error
 from findspot.artifacts.opening import OpenedWorkspace
 from findspot.artifacts.options import (
@@ -26,18 +27,18 @@ from findspot.artifacts.options import (
     check_labels,
     check_save,
 )
-from findspot.artifacts.plugin_handlers import PREFIX as PLUGIN
 from findspot.artifacts.saving import prepare
-from findspot.artifacts.trust import UntrustedVersion
-from findspot.artifacts.version import ArtifactVersion, uri_of
-from findspot.artifacts.views import FolderView, copy_file
+from findspot.artifacts.version import ArtifactVersion
+from findspot.artifacts.views import copy_file
 from findspot.catalog.protocol import ANY_VERSION, Batch, NewVersion
-from findspot.core.errors import FindspotError, InvalidName, InvalidReference, NotFound
-from findspot.core.ids import is_uid
+from findspot.core.errors import FindspotError, InvalidReference, NotFound
 from findspot.core.names import check_file_path, check_key, check_name, check_tag
 from findspot.core.records import FileEntry, Lineage, TagEvent, VersionQuery, VersionRecord
 from findspot.core.references import Reference, parse_reference
-from findspot.handlers import Handler, HandlerFailed, HandlerRegistry, Untrusted
+from findspot.handlers import (
+    Handler,
+    HandlerRegistry,
+)
 
 if TYPE_CHECKING:
     from findspot.artifacts.verify import VerifyReport
@@ -211,9 +212,12 @@ class ArtifactSpace(OpenedWorkspace):
         *,
         project: str | None = None,
         trust: bool = False,
+        as_type: type | str | None = None,
+        **part: Any,
     ) -> Any:
         """Load a value: `get_artifact` and `ArtifactVersion.load` in one."""
-        return self.get_artifact(artifact, version, project=project).load(trust=trust)
+        found = self.get_artifact(artifact, version, project=project)
+        return found.load(trust=trust, as_type=as_type, **part)
 
     def get_artifact(
         self,
@@ -306,56 +310,26 @@ class ArtifactSpace(OpenedWorkspace):
         )
 
     def load_version(
-        self, record: VersionRecord, files: tuple[FileEntry, ...], *, trust: bool = False
+        self,
+        record: VersionRecord,
+        files: tuple[FileEntry, ...],
+        *,
+        trust: bool = False,
+        as_type: type | str | None = None,
+        part: Mapping[str, Any] | None = None,
     ) -> Any:
-        """The value of a version; nothing is noted in any lineage."""
-        folder = self.load_folder(record, files, trust=trust)
-        # A plugin's handler is code that the catalog brings along: it is not even looked at.
-        safe = not record.handler.startswith(PLUGIN) and self._handler_of(record).safe
-        if not safe and not folder.trusted:
-            raise UntrustedVersion(uri_of(record), record.handler, record.origin)
-        handler = self._handler_of(record)
-        try:
-            return handler.load(folder, **record.handler_args)
-        except Untrusted as error:
-            if isinstance(error, UntrustedVersion):  # of a version inside this one
-                raise
-            raise UntrustedVersion(
-                uri_of(record), record.handler, record.origin, error.types
-            ) from error
-        except FindspotError:
-            raise
-        except Exception as error:
-            raise HandlerFailed(handler.name, "load", error) from error
+        """The value of a version; nothing is noted in any lineage. See `ArtifactVersion.load`."""
+        return load_version(self, record, files, trust=trust, as_type=as_type, part=part)
 
     def load_folder(
         self, record: VersionRecord, files: tuple[FileEntry, ...], *, trust: bool = False
     ) -> WorkspaceLoadFolder:
         """The files of a version, as handlers get them."""
-        if not is_uid(record.uid):  # the view's folder is called by it
-            raise InvalidName("uid", record.uid, "it is no UUID")
-        producer = record.producer
-        remedy = (
-            "It was saved by hand; save it again, or restore the workspace from a backup."
-            if producer is None
-            else f"Job {producer.job} made it (step {producer.step}); run it again to make "
-            "the bytes anew."
-        )
-        return WorkspaceLoadFolder(
-            files,
-            self.store,
-            view=FolderView(self.folder / "views" / record.uid),
-            where=uri_of(record),
-            remedy=remedy,
-            trusted=trust or self.trust.allows(record, files),
-        )
+        return load_folder(self, record, files, trust=trust)
 
-    def _handler_of(self, record: VersionRecord) -> ArtifactHandler:
-        if record.handler.startswith(PLUGIN):
-            from findspot.artifacts.plugin_handlers import plugin_handler
-
-            return plugin_handler(self, record)
-        return self._given_by_name.get(record.handler) or self.handlers.by_name(record.handler)
+    def handler_by_name(self, name: str) -> ArtifactHandler:
+        """A handler that was given with a save in this process, or a registered one."""
+        return self._given_by_name.get(name) or self.handlers.by_name(name)
 
     # ------------------------------------------------------------------ list, label, tag, delete
 
@@ -497,7 +471,7 @@ class ArtifactSpace(OpenedWorkspace):
     def trust_version(self, artifact: ArtifactLike) -> ArtifactVersion:
         """Let a version from elsewhere be loaded from now on, even if that may run code."""
         found = self.get_artifact(artifact)
-        self.trust.trust(found.record)
+        self.trust.trust(found.record, code_of(self, found.record))
         return found
 
     def download(

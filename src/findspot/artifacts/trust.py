@@ -16,6 +16,7 @@ from pathlib import Path
 from blake3 import blake3
 
 from findspot.artifacts.location import storage_error, write_once
+from findspot.core.digests import hash_bytes
 from findspot.core.errors import FindspotError
 from findspot.core.records import FileEntry, VersionRecord, manifest_digest
 from findspot.handlers import Untrusted
@@ -80,23 +81,28 @@ class Trust:
         right = self._hash(self._secret, record.uid, record.digest, record.handler)
         return compare_digest(right.encode(), record.seal.encode())
 
-    def allows(self, record: VersionRecord, files: tuple[FileEntry, ...]) -> bool:
+    def allows(self, record: VersionRecord, files: tuple[FileEntry, ...], code: str = "") -> bool:
         """Whether loading the version may run code.
+
+        Args:
+            code: digest of the plugin's code that it is loaded by, where it is; what is trusted
+                with one code is not trusted with another.
 
         Seal and list of trust speak of the record's digest, so the files that are to be loaded must
         be those that have it: a catalog whose rows were exchanged gains no trust by that.
         """
         if manifest_digest(files, record.handler) != record.digest:
             return False
-        return self.is_own(record) or record.digest in self._trusted_digests()
+        return self.is_own(record) or _entry(record, code) in self._trusted_digests()
 
-    def trust(self, record: VersionRecord) -> None:
-        """Trust the version's content from now on, in this workspace."""
-        if record.digest in self._trusted_digests():
+    def trust(self, record: VersionRecord, code: str = "") -> None:
+        """Trust the version's content from now on, in this workspace; ``code`` as for `allows`."""
+        entry = _entry(record, code)
+        if entry in self._trusted_digests():
             return
         try:
             with (self._folder / "trusted").open("a", encoding="ascii") as sink:
-                sink.write(f"{record.digest}\n")
+                sink.write(f"{entry}\n")
         except OSError as error:
             raise storage_error(error, os.fspath(self._folder)) from error
 
@@ -134,3 +140,8 @@ class Trust:
         made = self._read_secret()
         assert made is not None
         return made
+
+
+def _entry(record: VersionRecord, code: str) -> str:
+    """A version's content in the list of trust: its digest, and that of the code that loads it."""
+    return hash_bytes(f"{record.digest} {code}".encode()) if code else record.digest

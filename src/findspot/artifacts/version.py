@@ -149,18 +149,27 @@ class ArtifactVersion:
             self._files = files
         return self._files
 
-    def load(self, *, trust: bool = False) -> Any:
+    def load(self, *, trust: bool = False, as_type: type | str | None = None, **part: Any) -> Any:
         """The value, by the handler that saved it; every byte is verified.
 
         Args:
             trust: load it even if that may run code and it was not made by this workspace.
+            as_type: as this type rather than the one it was saved from, where the handler can: a
+                table as pandas, polars or Arrow, an array as a list, a picture as PNG bytes,
+                anything as a `pathlib.Path` ...
+            part: only this part of it: ``columns=["a"]`` and ``rows=slice(10, 20)`` of a table,
+                ``rows=`` of an array, ``keys=`` of a mapping, ``file=`` of a folder.
 
         Raises:
             UntrustedVersion: it is a pickle (or alike) from elsewhere.
+            CannotConvert: it has no such form; the error lists those that it has.
+            BadSelection: it has no such parts.
             BlobMissing, BlobDamaged: its bytes are gone or differ from their digest.
         """
         self._note_read()
-        return self._space.load_version(self.record, self.files, trust=trust)
+        return self._space.load_version(
+            self.record, self.files, trust=trust, as_type=as_type, part=part
+        )
 
     def path(self, name: str | None = None) -> Path:
         """A read-only local path: the file itself where it has one, else the folder of its files.

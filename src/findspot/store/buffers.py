@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterable
 from typing import Final
 
 from findspot.core.digests import Digest, Hasher
@@ -32,8 +33,14 @@ def flat(data: bytes | bytearray | memoryview) -> memoryview:
 
 def hash_buffer(view: memoryview) -> Digest:
     """The digest of a flat buffer; with all cores where that is worth their start."""
-    hasher = Hasher(threads=CORES if view.nbytes >= LARGE else 1)
-    hasher.update(view)
+    return hash_parts((view,), view.nbytes)
+
+
+def hash_parts(views: Iterable[memoryview], size: int) -> Digest:
+    """The digest of flat buffers, ``size`` bytes in all, as if they were one."""
+    hasher = Hasher(threads=CORES if size >= LARGE else 1)
+    for view in views:
+        hasher.update(view)
     return hasher.digest()
 
 

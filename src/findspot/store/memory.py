@@ -55,6 +55,10 @@ class MemoryBlobStore:
             self._blobs[digest] = bytes(view), datetime.now(UTC)
         return Blob(digest, view.nbytes)
 
+    def put_parts(self, parts: Iterable[bytes | bytearray | memoryview]) -> Blob:
+        """As `put`, of several buffers in order, as one blob."""
+        return self.put(b"".join(flat(part) for part in parts))
+
     def put_file(self, path: Path, *, move: bool = False) -> Blob:
         """Store a file's bytes; `NotAFile` for links, folders, pipes and what cannot be read.
         ``move`` removes the file afterwards."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
 from findspot.core.digests import Digest, Hasher, parse_digest
 from findspot.core.errors import BlobDamaged, BlobMissing
-from findspot.store.buffers import flat, hash_buffer, hash_open_file
+from findspot.store.buffers import flat, hash_buffer, hash_open_file, hash_parts
 from findspot.store.errors import CannotSign, StoreUnreadable, write_failures
 from findspot.store.object_clients import check_process, new_client, parse_place, require_obstore
 from findspot.store.object_errors import (
@@ -135,6 +135,20 @@ class ObjectBlobStore:
             mark = self._transfers.put_parts(_key(digest), chunks(view), view.nbytes)
             self._remember(digest, mark)
         return Blob(digest, view.nbytes)
+
+    def put_parts(self, parts: Iterable[bytes | bytearray | memoryview]) -> Blob:
+        """As `put`, of several buffers in order, as one blob, without joining large ones."""
+        views = [flat(part) for part in parts]
+        size = sum(view.nbytes for view in views)
+        if size <= PART:
+            return self.put(b"".join(views))
+        digest = hash_parts(views, size)
+        if not self.missing([digest]):
+            return Blob(digest, size)
+        with self.writer(size_hint=size) as writer:
+            for view in views:
+                writer.write(view)
+            return writer.commit()
 
     def put_file(self, path: Path, *, move: bool = False) -> Blob:
         """Store a file's bytes, in constant memory: those that were read, whatever changes later.

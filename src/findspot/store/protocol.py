@@ -76,6 +76,10 @@ class BlobStore(Protocol):
         """Store a whole buffer. A buffer that is stored already is hashed once and not written."""
         ...
 
+    def put_parts(self, parts: Iterable[bytes | bytearray | memoryview]) -> Blob:
+        """As `put`, of several buffers in order, as one blob, without joining large ones."""
+        ...
+
     def put_file(self, path: Path, *, move: bool = False) -> Blob:
         """Store a file's bytes, in constant memory. ``move`` takes the file itself where possible
         (it must be on the store's file system and nobody else may write to it)."""
