@@ -3,7 +3,19 @@ records of a job in other systems' words."""
 
 from __future__ import annotations
 
+from findspot.provenance.errors import CannotReproduce
 from findspot.provenance.experiment_diff import ExperimentDiff, diff_experiments
 from findspot.provenance.job_diff import JobDiff, diff_jobs
+from findspot.provenance.reproducing import reproduce
+from findspot.provenance.reproduction import OutputComparison, Reproduction
 
-__all__ = ["ExperimentDiff", "JobDiff", "diff_experiments", "diff_jobs"]
+__all__ = [
+    "CannotReproduce",
+    "ExperimentDiff",
+    "JobDiff",
+    "OutputComparison",
+    "Reproduction",
+    "diff_experiments",
+    "diff_jobs",
+    "reproduce",
+]

@@ -1,0 +1,296 @@
+"""Making versions again in a process of their own, and saying whether they are the same."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from findspot import Workspace
+from findspot.provenance import CannotReproduce, Reproduction, reproduce
+from provenance_pieces import COUNTING, Write, write_wordy
+
+pytestmark = pytest.mark.slow
+
+ARRAYS = """
+import os
+import time
+import numpy as np
+from findspot import pipeline, task
+
+@task
+def shift(x: np.ndarray, by: float) -> np.ndarray:
+    return x + by
+
+@task
+def disturb(x: np.ndarray, amount: float) -> np.ndarray:
+    if os.environ.get("FAILS"):
+        raise RuntimeError("no luck")
+    return x + amount * (time.time_ns() % 1_000_000_007 + 1)
+
+@task
+def total(x: np.ndarray) -> float:
+    return float(x.sum())
+
+@pipeline
+def steady(x: np.ndarray, by: float = 1.0):
+    return {"shifted": shift(x, by)}
+
+@pipeline
+def shaky(x: np.ndarray, amount: float = 1e-20):
+    disturbed = disturb(shift(x, 1.0), amount)
+    return {"disturbed": disturbed, "total": total(disturbed)}
+"""
+
+
+def numbers(ws: Workspace, count: int = 4) -> None:
+    import numpy as np
+
+    ws.save_artifact(np.arange(count, dtype=np.float64), "numbers")
+
+
+def test_a_pipeline_gives_the_same_bytes(ws: Workspace, write: Write) -> None:
+    numbers(ws, count=10_000)  # a blob of the store, not of the catalog
+    module = write("arrays", ARRAYS)
+    job = module.steady.run(x="numbers", by=2.5)
+    counts = ws.catalog.counts()
+    numbers(ws, count=3)  # newer than what the job was given
+    found = reproduce(ws, job.outputs["shifted"])
+    assert found
+    assert found.outcome == "identical"
+    assert found.code == ()
+    assert found.environment == ()
+    assert "The same bytes" in found.render()
+    assert found.to_json()["outputs"]["shifted"]["outcome"] == "identical"
+    # Nothing of it is in this workspace.
+    assert ws.catalog.counts()["jobs"] == counts["jobs"]
+
+
+def test_a_seed_and_reused_steps(ws: Workspace, write: Write) -> None:
+    module = write(
+        "seeded",
+        """
+        import random
+        from findspot import pipeline, task
+
+        @task
+        def draw(n: int) -> list:
+            return [random.random() for _ in range(n)]
+
+        @task
+        def last(values: list, times: int) -> float:
+            return values[-1] * times
+
+        @pipeline
+        def drawn(n: int = 3, times: int = 1):
+            return {"last": last(draw(n), times)}
+        """,
+    )
+    module.drawn.run(seed=7)
+    job = module.drawn.run(seed=7, times=2)
+    assert job.steps["draw"].cached
+    found = reproduce(ws, job.outputs["last"].uid)
+    assert found.outcome == "identical"
+    assert set(found.outputs) == {"last", "draw.output"}
+
+
+def test_a_yaml_entrypoint_runs_from_its_snapshots(ws: Workspace, project: Path) -> None:
+    job = ws.run(write_wordy(project, factor=1), params={"text": "one two three"})
+    write_wordy(project, factor=5)
+    (project / "wordy.yaml").unlink()
+    found = reproduce(ws, job.outputs["number"])
+    assert found.outcome == "identical"
+    assert found.code == ()
+
+
+def test_edited_code_is_run_and_said(ws: Workspace, write: Write) -> None:
+    job = write("counting", COUNTING).count.run(text="a b", weight=2)
+    write("counting", COUNTING.replace("weight * len", "10 * weight * len"))
+    found = reproduce(ws, job.outputs["number"])
+    assert not found
+    assert found.outcome == "different"
+    assert found.outputs["words.output"].outcome == "identical"
+    assert found.first_different == ("weigh",)
+    (code,) = found.code
+    assert "+    return 10 * weight * len(found)" in code.changes[0].diff
+    assert "10 * weight" in found.render()
+
+
+def test_a_clean_commit_is_run_though_the_files_were_edited(
+    ws: Workspace, project: Path, write: Write
+) -> None:
+    write("counting", COUNTING)
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "It counts"]):
+        subprocess.run(["git", *command], cwd=project, check=True)
+    job = write("counting", COUNTING).count.run(text="a b", weight=2)
+    assert job.environment["git"]["dirty"] is False
+    write("counting", COUNTING.replace("weight * len", "10 * weight * len"))
+    found = reproduce(ws, job.outputs["number"])
+    assert found.outcome == "identical"
+    assert found.code == ()
+    assert found.notes == ()
+
+
+def test_what_is_not_deterministic_is_different(ws: Workspace, write: Write) -> None:
+    numbers(ws)
+    job = write("arrays", ARRAYS).shaky.run(x="numbers", amount=1e-12)
+    exact = reproduce(ws, job.outputs["disturbed"])
+    assert exact.outcome == "different"
+    assert exact.first_different == ("disturb",)
+    assert exact.outputs["shift.output"].outcome == "identical"
+    (content,) = exact.outputs["disturbed"].content
+    assert content.found["differing"] == 4
+    close = reproduce(ws, job.outputs["disturbed"], tolerance=0.1)
+    assert close.outcome == "equal"
+    assert close.first_different == ()
+
+
+def test_a_job_that_fails_now(
+    ws: Workspace, write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    numbers(ws)
+    job = write("arrays", ARRAYS).shaky.run(x="numbers")
+    monkeypatch.setenv("FAILS", "1")
+    found = reproduce(ws, job.outputs["total"], folder=tmp_path / "kept")
+    assert found.outcome == "failed"
+    assert "no luck" in found.failure
+    assert "RuntimeError: no luck" in found.log
+    assert found.outputs["shift.output"].outcome == "identical"
+    assert found.folder is not None
+    assert (found.folder / "output.txt").is_file()
+    assert "no luck" in found.render()
+
+
+def test_it_is_stopped_in_time(ws: Workspace, write: Write, project: Path) -> None:
+    source = "from findspot import pipeline, task\n{}\n@task\ndef one() -> int:\n    return 1\n"
+    source += "@pipeline\ndef ones():\n    return {{'one': one()}}\n"
+    job = write("waiting", source.format("")).ones.run()
+    (project / "waiting.py").write_text(source.format("import time; time.sleep(60)"))
+    found = reproduce(ws, job.outputs["one"], timeout=2.0)
+    assert found.outcome == "failed"
+    assert "stopped after 2 s" in found.failure
+
+
+def test_a_function_runs_from_the_text_that_was_kept(
+    ws: Workspace, write: Write, project: Path
+) -> None:
+    source = """
+    import json
+    from findspot import DataItem
+
+    def summed(table: DataItem, scale: int, context) -> float:
+        context.log_params({"later": 1})
+        values = json.loads(table.get())
+        context.log_artifact("values", values)
+        return float(scale * sum(values))
+    """
+    (project / "table.json").write_text("[1, 2, 3]")
+    module = write("summing", source)
+    job = ws.run_function(
+        module.summed, params={"scale": 2}, inputs={"table": str(project / "table.json")}
+    )
+    assert job.status == "finished"
+    write("summing", source.replace("scale * sum", "sum"))
+    found = reproduce(ws, job.outputs["return" if "return" in job.outputs else "output"])
+    assert found.outcome == "identical", found.render()
+    assert set(found.outputs) == set(job.outputs)
+    (project / "table.json").write_text("[1, 2, 4]")
+    changed = reproduce(ws, job.outputs["values"])
+    assert changed.outcome == "different"
+    assert any("is not what it read then" in note for note in changed.notes)
+
+
+SCRIPT = """
+import sys
+from findspot import load_artifact, save_artifact, start_job
+
+with start_job("scripted", params={"factor": int(sys.argv[1])}) as job:
+    numbers = load_artifact("numbers")
+    made = [job.params["factor"] * x for x in numbers]
+    job.log_artifact("made", made)
+    save_artifact(len(made), "count")
+"""
+
+
+def run_script(project: Path, *arguments: str) -> None:
+    subprocess.run([sys.executable, "script.py", *arguments], cwd=project, check=True)
+
+
+def test_a_script_is_started_again(ws: Workspace, project: Path) -> None:
+    ws.save_artifact([1, 2], "numbers")
+    (project / "script.py").write_text(SCRIPT)
+    run_script(project, "3")
+    ws.save_artifact([5, 6], "numbers")
+    made = ws.get_artifact("made")
+    found = reproduce(ws, made)
+    assert found.outcome == "identical", found.render()
+    assert found.notes == ()
+    assert [output.outcome for output in found.outputs.values()] == ["identical"] * 2
+    (project / "script.py").write_text(SCRIPT.replace("job.params", "1 + job.params"))
+    edited = reproduce(ws, made)
+    assert edited.outcome == "different"
+    assert any("was edited since" in note for note in edited.notes)
+    (project / "script.py").unlink()
+    with pytest.raises(CannotReproduce, match=r"script\.py"):
+        reproduce(ws, made)
+
+
+def test_a_pipeline_in_a_script(ws: Workspace, project: Path) -> None:
+    text = COUNTING + "\nif __name__ == '__main__':\n    count.run(text='a b c')\n"
+    (project / "script.py").write_text(text)
+    run_script(project)
+    found = reproduce(ws, "number" if ws.list_artifacts(name="number") else "count/number")
+    assert found.outcome == "identical", found.render()
+    assert found.code == ()
+
+
+def test_an_experiment_in_a_script(ws: Workspace, project: Path) -> None:
+    (project / "script.py").write_text(
+        """
+from findspot.experiments.artifact import Artifact
+from findspot.experiments.experiment import Experiment
+
+def draw(data, ctx, out=Artifact("drawn.txt")):
+    out.write(f"{data} {ctx.seed}".encode())
+
+def main():
+    Experiment(name="drawing", datasource=["a", "b"], pipeline=[draw], seed=1).run()
+
+if __name__ == "__main__":
+    main()
+"""
+    )
+    run_script(project)
+    drawn = [v for v in ws.list_artifacts() if v.producer is not None]
+    assert len(drawn) == 2
+    found = reproduce(ws, drawn[0])
+    assert found.outcome == "identical", found.render()
+    assert [output.outcome for output in found.outputs.values()] == ["identical"] * 2
+
+
+def test_pickles_that_this_workspace_made_are_trusted(ws: Workspace, write: Write) -> None:
+    module = write(
+        "pickled",
+        """
+        from findspot import pipeline, task
+
+        class Box:
+            def __init__(self, content):
+                self.content = content
+                self.others = {content}
+
+        @task
+        def opened(box: object) -> int:
+            return box.content
+
+        @pipeline
+        def unpack(box: object):
+            return {"content": opened(box)}
+        """,
+    )
+    job = module.unpack.run(box=module.Box(3))
+    assert job.status == "finished", job.log
+    found: Reproduction = reproduce(ws, job.outputs["content"])
+    assert found.outcome == "identical", found.render()
