@@ -457,6 +457,25 @@ class TestOneComputationAtATime:
             jobs = [run.result() for run in runs]
         assert sorted(reused(job)["slow_single"] for job in jobs) == [False, True]
 
+    def test_a_step_that_takes_long_is_waited_for(self, ws: Workspace) -> None:
+        @task
+        def lengthy(x: int) -> int:
+            _calls_of("lengthy")
+            time.sleep(1.6)
+            return x
+
+        @pipeline
+        def long(x: int = 1) -> Any:
+            return {"x": lengthy(x)}
+
+        with ThreadPoolExecutor(1) as pool:
+            other = pool.submit(long.run)
+            time.sleep(1.2)
+            job = long.run()
+            first = other.result()
+        assert (reused(first)["lengthy"], reused(job)["lengthy"]) == (False, True)
+        assert ws.catalog.leases(now()) == []
+
     def test_a_failed_computation_is_done_by_the_next(self, ws: Workspace, tmp_path: Path) -> None:
         @task(cache=CachePolicy(single=True))
         def stumble(folder: str) -> int:

@@ -19,6 +19,7 @@ from findspot.graph.mapping import length_problem
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
+    from findspot.graph.spec import Step
 
 _PLACE = re.compile(r"(?P<argument>.+)\[(?P<index>\d+)\]")
 
@@ -50,6 +51,24 @@ class Elements:
     lists: Mapping[str, str]
     made: list[NewVersion] = field(default_factory=list)
     outputs: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Calls:
+    """The calls of a mapped step that are under way.
+
+    Args:
+        step: with the arguments that each call has in common.
+        waiting: how many are not settled yet. failed, cached: how many of the others were so.
+        resumed: its lists are those of an earlier attempt of the job.
+    """
+
+    step: Step
+    elements: Elements
+    waiting: int
+    resumed: bool
+    failed: int = 0
+    cached: int = 0
 
 
 def elements_key(graph: str, project: str, step: str, given: Mapping[str, Any]) -> Digest | None:

@@ -17,7 +17,8 @@ from findspot.core.records import (
 )
 from findspot.engine.calls import JobFacts, SavePlan, StepCall, StepResult
 from findspot.engine.conditions import NoCondition, without_missing
-from findspot.engine.elements import Elements, elements_key, take_apart
+from findspot.engine.context import CURRENT
+from findspot.engine.elements import Calls, elements_key, take_apart
 from findspot.engine.errors import CannotSend
 from findspot.engine.failures import failure_of
 from findspot.engine.keys import key_of, key_parts, named_arguments, sources_document
@@ -63,18 +64,6 @@ class _PutOff(Exception):
     """An equal step is being computed; this one is looked at again afterwards."""
 
 
-@dataclass(slots=True)
-class _Mapped:
-    """A mapped step whose calls are under way."""
-
-    step: Step
-    elements: Elements
-    waiting: int
-    resumed: bool
-    failed: int = 0
-    cached: int = 0
-
-
 _STRIDE = 1_000_000
 _LOOK_AGAIN = 0.05
 
@@ -112,13 +101,13 @@ class Runner:
         self._portable: dict[str, TaskSource] = {}
         self._position = {name: index for index, name in enumerate(plan.order)}
         self._earlier = Earlier(space, job.id, job.project, len(plan.order))
-        self._singles = Singles(space)
+        self._singles = Singles(space, patient=CURRENT.get() is None)
         # Calls of a mapped step stand between it and the step after it.
         self._stride = _STRIDE if any(s.each for s in plan.graph.steps.values()) else 1
-        self._mapped: dict[str, _Mapped] = {}
+        self._mapped: dict[str, Calls] = {}
         self._element_of: dict[str, tuple[str, int]] = {}
         self._left_out: set[str] = set()
-        self._computing: dict[str, list[Item]] = {}
+        self._waiting: dict[str, list[Item]] = {}
         self._elsewhere: list[Item] = []
 
     def exported(self) -> dict[str, Saved]:
@@ -286,7 +275,7 @@ class Runner:
             outputs=elements.outputs,
             started=now(),
         )
-        mapped = self._mapped[step.name] = _Mapped(step, elements, elements.count, resumed)
+        mapped = self._mapped[step.name] = Calls(step, elements, elements.count, resumed)
         self._made.counts[step.name] = elements.count
         self.records[step.name] = record
         self._recorder.finished(record, elements.made, cache=False)
@@ -317,7 +306,7 @@ class Runner:
         found = mapped.step
         return replace(found, name=name, kwargs={**found.kwargs, **taken}, each={}, when=None)
 
-    def _close(self, mapped: _Mapped) -> None:
+    def _close(self, mapped: Calls) -> None:
         """All calls of a mapped step are settled."""
         count = mapped.elements.count
         record = replace(
@@ -375,7 +364,7 @@ class Runner:
             if entry is not None and made is not None:
                 self._made.saved.update({(step.name, name): saved for name, saved in made.items()})
                 if policy is not None and policy.single:
-                    self._singles.release(key)
+                    self._singles.end(key)
                 record = self._record(
                     step,
                     status="finished",
@@ -403,7 +392,11 @@ class Runner:
                 "It is run each time, because its code uses what has no fingerprint: "
                 + ", ".join(code.unfingerprintable[:5]),
             )
-        parts.update(self._beside(step, code, policy))
+        parts["sources"] = self._sources.get(step.task) or self._kept_sources(step.task, code)
+        if code.unfingerprintable:
+            parts["unfingerprintable"] = list(code.unfingerprintable)
+        if policy is None:
+            parts["uncached"] = "job" if self._options.cache == "off" else "task"
         record = self._record(
             step,
             status="running",
@@ -417,7 +410,7 @@ class Runner:
         self._recorder.step(record)
         self._tell(record)
         if key is not None and self._options.cache == "on":
-            self._computing.setdefault(key, [])
+            self._singles.begin(key)
         return StepCall(
             job=self._job,
             step=step.name,
@@ -431,25 +424,27 @@ class Runner:
     def _computed_elsewhere(self, key: str, policy: CachePolicy | None, item: Item) -> bool:
         """Whether an equal step is being computed, in this job or by another process; the step is
         then tried again later."""
-        waiting = self._computing.get(key)
-        if waiting is not None:
-            waiting.append(item)
+        if self._singles.runs(key):
+            self._waiting.setdefault(key, []).append(item)
             return True
-        if policy is None or not policy.single or self._singles.take(key):
-            return False
-        self._elsewhere.append(item)
-        return True
+        if policy is not None and policy.single:
+            elsewhere = not self._singles.take(key)
+        else:
+            elsewhere = self._singles.elsewhere(key)
+        if elsewhere:
+            self._elsewhere.append(item)
+        return elsewhere
 
     def _computed(self, key: str | None, schedule: Schedule) -> None:
         """Let equal steps that waited go on: they find what was made, or run themselves."""
-        waiting = self._computing.pop(key, None) if key is not None else None
-        if key is None or waiting is None:
+        if key is None or not self._singles.runs(key):
             return
-        if waiting or self._singles.holds(key):
+        waiting = self._waiting.pop(key, ()) if self._waiting else ()
+        if waiting or self._singles.announced(key):
             self._recorder.flush()
         for item in waiting:
             schedule.add(item)
-        self._singles.release(key)
+        self._singles.end(key)
 
     def _complete(self, result: StepResult, schedule: Schedule) -> None:
         status: StepStatus = "finished"
@@ -512,22 +507,11 @@ class Runner:
             found = self._codes[task] = self._plan.sources[task].fingerprint()
         return found
 
-    def _beside(self, step: Step, code: Fingerprint, policy: CachePolicy | None) -> dict[str, Any]:
-        """What a record says of a step's key that is no part of it."""
-        beside: dict[str, Any] = {"sources": self._kept_sources(step.task, code)}
-        if code.unfingerprintable:
-            beside["unfingerprintable"] = list(code.unfingerprintable)
-        if policy is None:
-            beside["uncached"] = "job" if self._options.cache == "off" else "task"
-        return beside
-
     def _kept_sources(self, task: str, code: Fingerprint) -> Digest:
         """The digest of the document with the text of a task's code, recorded once a job."""
-        found = self._sources.get(task)
-        if found is None:
-            document = sources_document(code)
-            found = self._sources[task] = hash_bytes(document)
-            self._recorder.document(found, document)
+        document = sources_document(code)
+        found = self._sources[task] = hash_bytes(document)
+        self._recorder.document(found, document)
         return found
 
     def _seed(self, step: str) -> int | None:

@@ -19,7 +19,8 @@ class CachePolicy:
         expires: seconds after which what was made counts no more; None: never.
         packages: installed packages (by the names that pip knows) whose versions count too.
         single: True: of all jobs, in whatever process, only one at a time runs an equal step; the
-            others wait for it and reuse what it made. For work that is slow or costs money.
+            others wait for it and reuse what it made. Without it they do so where they begin half
+            a second later; jobs that begin at the same moment may each run it.
     """
 
     code: bool = True
