@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -26,9 +24,7 @@ from hypothesis.stateful import (
 )
 
 from findspot import Workspace
-from findspot.artifacts import collecting
 from findspot.artifacts.collecting import collect
-from findspot.artifacts.leases import lease
 from findspot.artifacts.retention import RetentionRule
 from findspot.catalog.protocol import Batch, NewVersion
 from findspot.catalog.sql_catalog import SqlCatalog
@@ -36,6 +32,7 @@ from findspot.core.errors import NotFound
 from findspot.core.ids import new_uid
 from findspot.core.records import Lease, now
 from findspot.store.local import LocalBlobStore
+from retention_processes import collect_on_and_on, save_and_delete
 
 DAY = timedelta(days=1)
 # Few, so that saves find their bytes stored.
@@ -302,45 +299,8 @@ def test_a_save_that_ends_at_any_moment_of_a_purge(local: Workspace, moment: int
 # --------------------------------------------------------------------------- two processes
 
 
-def save_and_delete(folder: str, seconds: float, seed: int, answers: Any) -> None:
-    """Save few different contents again and again, most of them deleted soon after."""
-    rng = random.Random(seed)
-    kept: dict[str, bytes] = {}
-    with Workspace(folder, inline_limit=0) as space:
-        end = time.monotonic() + seconds
-        count = 0
-        while time.monotonic() < end:
-            with lease(space, purpose=f"saver {seed}"):
-                for _ in range(rng.randrange(1, 12)):
-                    content = bytes([rng.randrange(6)]) * 50
-                    version = space.save_artifact(content, f"saver/{seed}")
-                    kept[version.uid] = content
-                    count += 1
-                    assert version.load() == content
-            for uid in list(kept)[:-1]:
-                if rng.random() < 0.6:
-                    del kept[uid]
-                    space.catalog.delete_version(uid)
-        for uid, content in kept.items():
-            assert space.get_artifact(uid).load() == content
-    answers.put((count, kept))
-
-
-def collect_on_and_on(folder: str, ended: Any, answers: Any) -> None:
-    """Collect with neither grace nor much of a quarantine; all is by one clock here."""
-    collecting.CLOCK_SLACK = timedelta(seconds=0.1)
-    runs = quarantined = purged = restored = 0
-    with Workspace(folder, inline_limit=0) as space:
-        while not ended.is_set():
-            report = collect(space, dry_run=False, grace_hours=0, quarantine_days=1e-7)
-            runs += 1
-            quarantined += len(report.quarantined)
-            purged += len(report.purged)
-            restored += len(report.restored)
-    answers.put((runs, quarantined, purged, restored))
-
-
 def stress(folder: Path, seconds: float) -> None:
+    # Not forked: the parent has threads.
     context = get_context("spawn")
     answers, told, ended = context.Queue(), context.Queue(), context.Event()
     with Workspace(folder, inline_limit=0) as space:

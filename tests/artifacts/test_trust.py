@@ -220,34 +220,36 @@ def test_a_damaged_list_of_trust_trusts_nothing(foreign: Workspace) -> None:
         foreign.load_artifact("x")
 
 
-def test_somebody_who_may_not_read_the_secret_can_read_but_not_save(tmp_path: Path) -> None:
-    with Workspace(tmp_path) as space:
+def test_somebody_who_may_not_read_the_secret_can_read_but_not_save() -> None:
+    # Not below pytest's folder, which other users may not enter.
+    with tempfile.TemporaryDirectory() as place, Workspace(place) as space:
         space.save_artifact(Charge(), "x", handler="pickle")
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            os.chmod(space.folder / "secret", 0)
-            other = Workspace(tmp_path)
-            if os.geteuid() == 0:
-                for folder in (*space.folder.parents[:3], space.folder):
-                    os.chmod(folder, 0o777)
-                for file in space.folder.glob("catalog.db*"):
-                    os.chmod(file, 0o666)
-                os.setgroups([])
-                os.setgid(65534)
-                os.setuid(65534)
+        space.close()
+        child = os.fork()
+        if child == 0:
+            code = 1
             try:
-                other.load_artifact("x")
-            except UntrustedVersion:
-                code += 1
-            try:
-                other.save_artifact(1, "y")
-            except FindspotError as error:
-                code += "secret cannot be read" in str(error)
-        finally:
-            os._exit(code)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+                os.chmod(space.folder / "secret", 0)
+                other = Workspace(place)
+                if os.geteuid() == 0:
+                    for folder in (place, space.folder):
+                        os.chmod(folder, 0o777)
+                    for file in space.folder.glob("catalog.db*"):
+                        os.chmod(file, 0o666)
+                    os.setgroups([])
+                    os.setgid(65534)
+                    os.setuid(65534)
+                try:
+                    other.load_artifact("x")
+                except UntrustedVersion:
+                    code += 1
+                try:
+                    other.save_artifact(1, "y")
+                except FindspotError as error:
+                    code += "secret cannot be read" in str(error)
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
 
 
 class TestWhoIsListed:
