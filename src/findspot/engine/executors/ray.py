@@ -15,6 +15,13 @@ from findspot.engine.executors.kept import Kept
 from findspot.engine.executors.pooled import Outcome
 from findspot.engine.workers import Place, perform_batch
 
+_OWN = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Off: Ray keeps to the loopback address, as it does elsewhere than on Linux. It is read when
+    # Ray is imported, so a process that imported Ray before has chosen for itself.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+}
+
 OBJECTS = 100 * 2**20
 """Bytes of a local cluster's object store, which hardly anything goes through."""
 
@@ -23,8 +30,8 @@ class RayPool:
     """Ray tasks, each of which runs a batch on one CPU.
 
     Ray knows one cluster a process. Where the process is connected already, that connection is used
-    and left open; otherwise ``ray:`` starts a cluster on this machine with the first step, bound to
-    the loopback address, without dashboard and usage statistics, and keeps it for a minute.
+    and left open; otherwise ``ray:`` starts a cluster on this machine with the first step, on the
+    loopback address, without dashboard and usage statistics, and keeps it for a minute.
 
     Args:
         name: the executor as it was asked for. address: of a running cluster; None: a local one.
@@ -108,7 +115,8 @@ class RayPool:
 
 
 def _library() -> Any:
-    return import_module("ray")
+    with _variables(**_OWN):
+        return import_module("ray")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,13 +143,12 @@ def _session(name: str, address: str | None, workers: int) -> _Session:
         return _Session(False, environ)
     quiet = {"configure_logging": False, "log_to_driver": False}
     if address is None:
-        with _variables(RAY_USAGE_STATS_ENABLED="0"):
+        with _variables(**_OWN):
             ray.init(
                 address="local",
                 num_cpus=workers,
                 include_dashboard=False,
                 object_store_memory=OBJECTS,
-                _node_ip_address="127.0.0.1",
                 **quiet,
             )
         return _Session(True, environ)
@@ -151,7 +158,8 @@ def _session(name: str, address: str | None, workers: int) -> _Session:
         raise ExecutorUnavailable(
             name,
             f"no Ray cluster answers at {address} ({error}).",
-            "Start one (ray start --head), or say `ray:` for one on this machine.",
+            "Start one (ray start --head), or say `ray:` for one on this machine. For a cluster "
+            "with tokens set RAY_AUTH_MODE=token here too, with the token in ~/.ray/auth_token.",
         ) from error
     return _Session(True, environ)
 

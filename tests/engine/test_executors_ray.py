@@ -1,0 +1,72 @@
+"""Ray clusters that somebody else started."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sample_tasks
+from findspot import Workspace
+
+pytestmark = pytest.mark.slow
+
+_OWNER = """
+import sys; sys.path.insert(0, sys.argv[1])
+import os
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # loopback only
+import ray
+import sample_tasks
+from findspot.engine.executors import ExecutorUnavailable
+
+ray.init(address="local", num_cpus=2, include_dashboard=False, object_store_memory=100 * 2**20,
+         configure_logging=False, log_to_driver=False)
+here = ray.get_runtime_context().gcs_address
+print(sample_tasks.pids.run(executor="ray:").status)
+print(sample_tasks.pids.run(executor=f"ray:{here}").status)
+try:
+    sample_tasks.pids.run(executor="ray:127.0.0.1:1")
+except ExecutorUnavailable as error:
+    print("refused:", error.reason)
+print(ray.is_initialized(), here, flush=True)
+sys.stdin.read()
+"""
+
+_GUEST = """
+import sys; sys.path.insert(0, sys.argv[1])
+import sample_tasks
+job = sample_tasks.diamond.run(samples=__import__("numpy").arange(6.0), executor=sys.argv[2])
+print(job.status, job.outputs["low"].load().tolist())
+"""
+
+
+def test_clusters_by_connection_and_by_address(ws: Workspace) -> None:
+    tests = str(Path(sample_tasks.__file__).parent)
+    with subprocess.Popen(
+        [sys.executable, "-c", _OWNER, tests],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as owner:
+        assert owner.stdout is not None
+        said = [owner.stdout.readline().strip() for _ in range(4)]
+        assert said[:2] == ["finished", "finished"]
+        still, address = said[3].split()
+        assert said[2] == f"refused: this process is connected to Ray at {address}."
+        assert still == "True"
+        guest = subprocess.run(
+            [sys.executable, "-c", _GUEST, tests, f"ray:{address}"],
+            capture_output=True,
+            text=True,
+            timeout=100,
+            env={**os.environ, "RAY_AUTH_MODE": "token"},
+            check=False,
+        )
+        assert guest.stdout.splitlines()[-1:] == ["finished [0.0, 2.0, 4.0]"], guest.stderr
+        assert owner.stdin is not None
+        owner.stdin.close()
+    assert {job.record.options["executor"] for job in ws.list_jobs()} == {"ray:", f"ray:{address}"}
