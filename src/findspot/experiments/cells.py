@@ -35,7 +35,7 @@ VALUE = "output"
 """What the value that a step returned is called, where it is kept as an artifact."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """Which cell: all plain values, so that the step's record shows them.
 
@@ -66,7 +66,7 @@ class Cell:
             "condition": self.condition,
             "replicate": self.replicate,
             "seed": self.seed,
-            "parameters": dict(self.parameters),
+            "parameters": self.parameters,
             "source": self.source,
             "identity": self.identity,
             "code": self.code,

@@ -31,6 +31,8 @@ from findspot.graph.task_options import TaskOptions
 if TYPE_CHECKING:
     from findspot.core.digests import Digest
 
+_NO_ARGUMENTS: Mapping[str, Any] = {}  # one for all: there may be many cells
+
 
 @dataclass(frozen=True)
 class CellSource:
@@ -71,7 +73,9 @@ def plan_cells(
     waits: dict[str, tuple[str, ...]] = {}
     followers: dict[str, list[str]] = {}
     kinds = kinds_of(design.steps)
+    labels = [(f"{place[0]}/{place[1]}", kinds.get(place)) for place in design.outputs]
     for cell, datum in cells:
+        name = cell.name
         task = _task_of(design, cell.condition, tasks, sources)
         before: tuple[str, ...] = ()
         kwargs: dict[str, Any] = {"cell": cell.plain()}
@@ -84,25 +88,20 @@ def plan_cells(
                 waits[data] = ()
             kwargs["data"] = Ref(data)
             before = (data,)
-            followers.setdefault(data, []).append(cell.name)
+            followers.setdefault(data, []).append(name)
         elif datum.version is not None:
             kwargs["data"] = Opaque(datum.version)
         elif datum.source is None:
             kwargs["data"] = datum.value
-        steps[cell.name] = Step(name=cell.name, task=task, kwargs=kwargs)
+        steps[name] = Step(name=name, task=task, kwargs=kwargs)
         place = f"{design.name}/{cell.condition}/{cell.replicate}"
-        saves[cell.name] = tuple(
+        saves[name] = tuple(
             [
-                ArtifactSave(
-                    f"{step}/{name}",
-                    f"{step}/{name}",
-                    f"{place}/{step}/{name}",
-                    kind=kinds.get((step, name)),
-                )
-                for step, name in design.outputs
+                ArtifactSave(label, label, f"{place}/{label}", None, _NO_ARGUMENTS, kind)
+                for label, kind in labels
             ]
         )
-        waits[cell.name] = before
+        waits[name] = before
     graph = TaskGraph(
         name=design.name,
         parameters={
