@@ -45,6 +45,7 @@ def test_the_second_file_takes_up_what_the_first_one_wrote(tmp_path: Path) -> No
     assert "exp2 <Result exp2 v1: finished, 4 of 4 cells> (4 cells were run now)" in said
 
 
+@pytest.mark.slow
 def test_the_second_file_alone_runs_both(tmp_path: Path) -> None:
     said = output(start(tmp_path, "experiment2.py"))
     assert re.findall(r"\((\d) cells were run now\)", said) == ["4", "4"]

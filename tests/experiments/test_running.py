@@ -347,6 +347,7 @@ def test_progress_is_told(ws: Workspace, tmp_path: Path) -> None:
     assert told == [(1, 2, "baseline/0: finished"), (2, 2, "double/0: finished")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("executor", EXECUTORS[1:])
 def test_an_executor_changes_no_byte(ws: Workspace, tmp_path: Path, executor: str) -> None:
     here = counted(tmp_path).run()

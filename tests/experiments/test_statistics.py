@@ -53,9 +53,9 @@ def test_exact_permutation_agrees_with_scipy(alternative: str) -> None:
 
 
 def test_drawn_permutations_come_close_to_the_exact_ones() -> None:
-    values = list(np.random.default_rng(6).normal(0.45, 1, size=20))
-    signs = np.array(list(itertools.product((1.0, -1.0), repeat=20)), dtype=np.float32)
-    exact = np.mean(np.abs(signs @ np.array(values, np.float32)) >= abs(sum(values)) - 1e-4)
+    values = list(np.random.default_rng(6).normal(0.45, 1, size=17))
+    signs = np.array(list(itertools.product((1.0, -1.0), repeat=17)))
+    exact = np.mean(np.abs(signs @ np.array(values)) >= abs(sum(values)) - 1e-9)
     assert paired_permutation(values) == pytest.approx(float(exact), abs=0.01)
     assert paired_permutation(values) == paired_permutation(values)
     assert paired_permutation([1.0] * 30) == pytest.approx(1 / (RESAMPLES + 1))

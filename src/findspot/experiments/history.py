@@ -111,19 +111,11 @@ def newest_run(
     from findspot.engine.jobs import settle
     from findspot.experiments.run_index import read_index
 
-    found: Run | None = None
-    for job in runs(space, project, experiment):
-        its = job.params[RUN]
-        if number is not None and its != number:
-            if found is not None and its < number:
-                break
-            continue
-        if found is None:
-            found = Run(its, [])
-        elif its < found.number:
-            break
-        if its == found.number:
-            found.jobs.append(settle(space, job))
+    jobs = list(runs(space, project, experiment))
+    # By number, not by time: a clock may have been set back since.
+    wanted = max((job.params[RUN] for job in jobs), default=0) if number is None else number
+    own = [settle(space, job) for job in jobs if job.params[RUN] == wanted]
+    found = Run(wanted, own) if own else None
     if found is not None:
         known = read_index(space, project, experiment, found)
         if known is None:
