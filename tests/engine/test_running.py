@@ -481,3 +481,19 @@ class TestProcesses:
         assert failure is not None
         assert "lock" in failure.message
         assert job.outputs["fine"].load() == 2
+
+
+def test_a_running_job_holds_a_lease_so_that_nothing_of_it_is_collected(ws: Workspace) -> None:
+    from findspot.core.records import now
+
+    @task(cache=False)
+    def leases() -> list[str]:
+        return [lease.purpose for lease in ws.catalog.leases(now())]
+
+    @pipeline
+    def asks() -> Any:
+        return {"leases": leases()}
+
+    job = asks.run()
+    assert job.outputs["leases"].load() == [f"job {job.id}"]
+    assert ws.catalog.leases(now()) == []

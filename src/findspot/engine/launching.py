@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from findspot.artifacts.leases import lease
 from findspot.catalog.protocol import Batch
 from findspot.core.digests import Digest
 from findspot.core.errors import Conflict, FindspotError
@@ -291,7 +292,8 @@ def _run(
     status: JobStatus = "finished"
     failure: Failure | None = None
     stopped: BaseException | None = None
-    with recorder, capture:
+    held = lease(space, purpose=f"job {record.id}", process=this_process())
+    with held, recorder, capture:
         try:
             with pool, watch:
                 runner.run(pool)

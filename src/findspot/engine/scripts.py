@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from findspot.artifacts.leases import lease
 from findspot.catalog.protocol import Batch
 from findspot.core.canonical import is_plain
 from findspot.core.digests import Digest, hash_bytes
@@ -94,7 +95,8 @@ def start_job(
     space.catalog.write(Batch(documents=documents, jobs=[record]))
     status: JobStatus = "finished"
     failure: Failure | None = None
-    with recorder, capture:
+    held = lease(space, purpose=f"job {record.id}", process=this_process())
+    with held, recorder, capture:
         if seed is not None:
             from findspot.engine.seeds import seed_everything
 
