@@ -6,8 +6,10 @@ from __future__ import annotations
 from findspot.provenance.errors import CannotReproduce
 from findspot.provenance.experiment_diff import ExperimentDiff, diff_experiments
 from findspot.provenance.job_diff import JobDiff, diff_jobs
+from findspot.provenance.openlineage import to_openlineage
 from findspot.provenance.reproducing import reproduce
 from findspot.provenance.reproduction import OutputComparison, Reproduction
+from findspot.provenance.ro_crate import to_ro_crate
 
 __all__ = [
     "CannotReproduce",
@@ -18,4 +20,6 @@ __all__ = [
     "diff_experiments",
     "diff_jobs",
     "reproduce",
+    "to_openlineage",
+    "to_ro_crate",
 ]

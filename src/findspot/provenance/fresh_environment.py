@@ -72,11 +72,11 @@ def make_environment(folder: Path, document: Mapping[str, Any]) -> FreshEnvironm
 
 def _own_folder(folder: Path) -> str:
     """A folder that holds this Findspot and nothing else to be imported."""
-    import findspot
-
     place = folder / "findspot-source"
     place.mkdir()
-    (place / "findspot").symlink_to(Path(findspot.__file__).parent, target_is_directory=True)
+    (place / "findspot").symlink_to(
+        Path(__file__).resolve().parent.parent, target_is_directory=True
+    )
     return os.fspath(place)
 
 
