@@ -17,10 +17,12 @@ import pytest
 import sample_tasks
 from findspot import Workspace, current_job, pipeline, task
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.parametrize("executor", ["processes", "dask:", "ray:"]),
-]
+pytestmark = pytest.mark.slow
+
+everywhere = pytest.mark.parametrize("executor", ["processes", "dask:", "ray:"])
+
+quickly_started = pytest.mark.parametrize("executor", ["processes", "dask:"])
+"""Where many workers are lost, Ray would spend its time on starting new ones."""
 
 TESTS = str(Path(sample_tasks.__file__).parent)
 
@@ -93,6 +95,7 @@ def leave_pid_and_sleep(file: str) -> int:
     return 1
 
 
+@everywhere
 class TestWorkers:
     def test_steps_run_in_other_processes(self, ws: Workspace, executor: str) -> None:
         job = sample_tasks.pids.run(executor=executor, workers=2)
@@ -155,6 +158,7 @@ class TestWorkers:
         assert job.outputs["fine"].load() == 2
 
 
+@everywhere
 class TestWhatTravels:
     def test_large_inputs_are_memory_mapped(self, ws: Workspace, executor: str) -> None:
         samples = ws.save_artifact(np.arange(1_000_000.0), "samples")
@@ -246,6 +250,7 @@ class TestWhatTravels:
         assert job.outputs["out"].load() == 42
 
 
+@everywhere
 class TestManySteps:
     def test_log_and_metrics_of_steps_that_travel_together(
         self, ws: Workspace, executor: str
@@ -272,22 +277,8 @@ class TestManySteps:
         assert (job.failure, job.status) == (None, "finished")
         assert job.outputs["sum"].load() == sum(range(1, 10_001))
 
-    def test_deaths_among_tiny_steps_that_travel_together(
-        self, ws: Workspace, executor: str
-    ) -> None:
-        @pipeline
-        def mixed() -> Any:
-            for i in range(300):
-                plus_one(i)
-                if i == 150:
-                    sample_tasks.die(i)
 
-        job = mixed.run(executor=executor, workers=2)
-        assert job.status == "failed"
-        bad = {name: step.status for name, step in job.steps.items() if step.status != "finished"}
-        assert bad == {"die": "failed"}
-
-
+@everywhere
 class TestEnds:
     def test_ctrl_c_stops_steps_that_run(
         self, ws: Workspace, executor: str, tmp_path: Path
@@ -303,6 +294,24 @@ class TestEnds:
         assert job.status == "interrupted"
         assert job.steps["leave_pid_and_sleep"].status == "interrupted"
         assert gone(worker)
+
+
+@quickly_started
+class TestLosses:
+    def test_deaths_among_tiny_steps_that_travel_together(
+        self, ws: Workspace, executor: str
+    ) -> None:
+        @pipeline
+        def mixed() -> Any:
+            for i in range(300):
+                plus_one(i)
+                if i == 150:
+                    sample_tasks.die(i)
+
+        job = mixed.run(executor=executor, workers=2)
+        assert job.status == "failed"
+        bad = {name: step.status for name, step in job.steps.items() if step.status != "finished"}
+        assert bad == {"die": "failed"}
 
     def test_workers_leave_when_the_process_of_their_job_is_killed(
         self, ws: Workspace, executor: str, tmp_path: Path
