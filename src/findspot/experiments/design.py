@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from findspot.core.canonical import canonical_json, is_plain
 from findspot.core.digests import Digest, hash_bytes
@@ -28,9 +28,6 @@ from findspot.experiments.sources import (
 from findspot.experiments.steps import REQUIRED, ExperimentStep
 from findspot.experiments.treatments import BASELINE, Treatment
 from findspot.graph.suggestions import suggestion
-
-if TYPE_CHECKING:
-    from findspot.experiments.context import CellContext
 
 FORMAT = 1
 
@@ -335,6 +332,3 @@ def outputs_of(steps: Sequence[ExperimentStep], kept: Sequence[str]) -> tuple[tu
 def kinds_of(steps: Sequence[ExperimentStep]) -> dict[tuple[str, str], str | None]:
     """The kind that each artifact was given."""
     return {(s.name, a.name): a.kind for s in steps for a in s.declared.values()}
-
-
-Treat = Callable[["CellContext"], object]

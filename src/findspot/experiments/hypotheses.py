@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from findspot.experiments.results import Result
 
 Verifier = Callable[[list[float], list[float]], Any]
-_CORRECTIONS = ("holm", "fdr", "none")
+_CORRECTIONS: tuple[Correction, ...] = ("holm", "fdr", "none")
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def verdicts(
                 found.append(_tested(hypothesis, treatment, result, registration))
     for method in _CORRECTIONS:
         together = [i for i, v in enumerate(found) if v.hypothesis.correction == method]
-        p_values = corrected([found[i].p for i in together], method)  # type: ignore[arg-type]
+        p_values = corrected([found[i].p for i in together], method)
         for index, p in zip(together, p_values, strict=True):
             verdict = found[index]
             supported = None if math.isnan(p) else p <= verdict.hypothesis.alpha
