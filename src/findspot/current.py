@@ -96,14 +96,17 @@ def tag(
     version: int | str | None = None,
     expected: int | Any | None = ANY_VERSION,
     project: str | None = None,
+    force: bool = False,
 ) -> TagEvent:
     """Set or move a tag to a version; see `Workspace.tag`."""
-    return current_space().tag(artifact, tag, version=version, expected=expected, project=project)
+    return current_space().tag(
+        artifact, tag, version=version, expected=expected, project=project, force=force
+    )
 
 
-def untag(key: str, tag: str, *, project: str | None = None) -> TagEvent:
+def untag(key: str, tag: str, *, project: str | None = None, force: bool = False) -> TagEvent:
     """Take a tag off; see `Workspace.untag`."""
-    return current_space().untag(key, tag, project=project)
+    return current_space().untag(key, tag, project=project, force=force)
 
 
 def tag_history(key: str, tag: str, *, project: str | None = None) -> list[TagEvent]:
@@ -112,15 +115,19 @@ def tag_history(key: str, tag: str, *, project: str | None = None) -> list[TagEv
 
 
 def delete_version(
-    artifact: ArtifactLike, version: int | str | None = None, *, project: str | None = None
+    artifact: ArtifactLike,
+    version: int | str | None = None,
+    *,
+    project: str | None = None,
+    force: bool = False,
 ) -> bool:
     """Forget one version; see `Workspace.delete_version`."""
-    return current_space().delete_version(artifact, version, project=project)
+    return current_space().delete_version(artifact, version, project=project, force=force)
 
 
-def delete_artifact(key: str, *, project: str | None = None) -> int:
+def delete_artifact(key: str, *, project: str | None = None, force: bool = False) -> int:
     """Forget an artifact with all its versions; see `Workspace.delete_artifact`."""
-    return current_space().delete_artifact(key, project=project)
+    return current_space().delete_artifact(key, project=project, force=force)
 
 
 def start_job(name: str, **options: Any) -> AbstractContextManager[JobContext]:

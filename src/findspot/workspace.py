@@ -12,10 +12,15 @@ from typing import TYPE_CHECKING, Any
 from findspot.artifacts.space import ArtifactSpace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from findspot.artifacts.collecting import CollectionPlan, CollectionReport
+    from findspot.artifacts.diffing import VersionDiff
+    from findspot.artifacts.signing import SignatureCheck
+    from findspot.artifacts.space import ArtifactLike
+    from findspot.artifacts.transfer import TransferReport
     from findspot.core.errors import Problem
-    from findspot.core.records import JobStatus, Snapshot
+    from findspot.core.records import JobStatus, Link, Signature, Snapshot
     from findspot.engine.context import JobContext
     from findspot.engine.jobs import Job
 
@@ -182,6 +187,106 @@ class Workspace(ArtifactSpace):
     def entrypoints(self, *, project: str | None = None) -> list[Snapshot]:
         """The newest snapshot of each entrypoint and pipeline."""
         return list(self.existing_catalog.snapshots("entrypoint", self._project(project)))
+
+    # ------------------------------------------------------------------ versions, side by side
+
+    def diff(
+        self, a: ArtifactLike, b: ArtifactLike, *, content: bool = True, on: Sequence[str] = ()
+    ) -> VersionDiff:
+        """What differs between two versions; see `findspot.artifacts.diffing.diff`."""
+        from findspot.artifacts.diffing import diff
+
+        return diff(self, a, b, content=content, on=on)
+
+    def move_artifact(self, key: str, to_key: str | None = None, **places: Any) -> int:
+        """Rename an artifact, or move it to another project; see `findspot.artifacts.moving`."""
+        from findspot.artifacts.moving import move_artifact
+
+        return move_artifact(self, key, to_key, **places)
+
+    def protect_tag(
+        self, key: str, tag: str, protected: bool = True, *, project: str | None = None
+    ) -> None:
+        """Let a tag be moved, and its version be deleted, only by force; or no longer."""
+        from findspot.artifacts.moving import protect_tag
+
+        protect_tag(self, key, tag, protected, project=project)
+
+    def link(self, artifact: ArtifactLike, name: str, target: Any) -> Link:
+        """Link a version to another one, a URL or a file, under a name; its bytes stay as they
+        are."""
+        from findspot.artifacts.links import link
+
+        return link(self, artifact, name, target)
+
+    def links(self, artifact: ArtifactLike) -> dict[str, Link]:
+        """The links of a version, by name."""
+        from findspot.artifacts.links import links
+
+        return links(self, artifact)
+
+    # ------------------------------------------------------------------ exchange, signatures
+
+    def push(self, other: Any, artifacts: Any, **options: Any) -> TransferReport:
+        """Send versions to another workspace; see `findspot.artifacts.transfer.push`."""
+        from findspot.artifacts.transfer import push
+
+        return push(self, other, artifacts, **options)
+
+    def pull(self, other: Any, artifacts: Any, **options: Any) -> TransferReport:
+        """Fetch versions from another workspace; see `findspot.artifacts.transfer.pull`."""
+        from findspot.artifacts.transfer import pull
+
+        return pull(self, other, artifacts, **options)
+
+    def export_bundle(self, artifacts: Any, file: str | Path, **options: Any) -> Path:
+        """Write versions with their lineage into one file; see `findspot.artifacts.bundles`."""
+        from findspot.artifacts.bundles import export_bundle
+
+        return export_bundle(self, artifacts, file, **options)
+
+    def import_bundle(self, file: str | Path, **options: Any) -> TransferReport:
+        """Take in what `export_bundle` wrote; every byte is verified, and nothing is run."""
+        from findspot.artifacts.bundles import import_bundle
+
+        return import_bundle(self, file, **options)
+
+    def sign(self, artifact: ArtifactLike, key: Any) -> Signature:
+        """Sign a version with a private key; see `findspot.artifacts.signing.sign`."""
+        from findspot.artifacts.signing import sign
+
+        return sign(self, artifact, key)
+
+    def verify_signatures(self, artifact: ArtifactLike, keys: Any = None) -> list[SignatureCheck]:
+        """Every signature of a version, and whether it is right."""
+        from findspot.artifacts.signing import verify_signatures
+
+        return verify_signatures(self, artifact, keys)
+
+    # ------------------------------------------------------------------ retention
+
+    def plan_collection(self, rules: Any = None, **options: Any) -> CollectionPlan:
+        """What a collection would remove, and why the rest stays; changes nothing.
+
+        Args:
+            rules: `RetentionRule` objects; None: those of the workspace's ``findspot.toml``.
+        """
+        from findspot.artifacts.collecting import plan_collection
+        from findspot.artifacts.retention import retention_rules
+        from findspot.engine.process import is_alive
+
+        chosen = retention_rules(self) if rules is None else rules
+        return plan_collection(self, chosen, is_alive=is_alive, **options)
+
+    def collect(self, rules: Any = None, **options: Any) -> CollectionReport:
+        """Remove what the rules let go, and bytes that nothing needs; a dry run unless
+        ``dry_run=False``. See `findspot.artifacts.collecting.collect`."""
+        from findspot.artifacts.collecting import collect
+        from findspot.artifacts.retention import retention_rules
+        from findspot.engine.process import is_alive, this_process
+
+        chosen = retention_rules(self) if rules is None else rules
+        return collect(self, chosen, is_alive=is_alive, process=this_process(), **options)
 
 
 def list_jobs(

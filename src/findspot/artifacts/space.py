@@ -392,12 +392,14 @@ class ArtifactSpace(OpenedWorkspace):
         version: int | str | None = None,
         expected: int | Any | None = ANY_VERSION,
         project: str | None = None,
+        force: bool = False,
     ) -> TagEvent:
         """Set or move a tag to a version.
 
         Args:
             expected: move it only if it is on this version's number now (None: on none);
                 `Conflict` if not.
+            force: move it even if it is protected.
         """
         found = self.get_artifact(artifact, version, project=project)
         return self.existing_catalog.set_tag(
@@ -407,15 +409,18 @@ class ArtifactSpace(OpenedWorkspace):
             found.version,
             expected=expected,
             owner=self.owner,
+            force=force,
         )
 
-    def untag(self, key: str, tag: str, *, project: str | None = None) -> TagEvent:
-        """Take a tag off; `NotFound` where it is not set."""
+    def untag(
+        self, key: str, tag: str, *, project: str | None = None, force: bool = False
+    ) -> TagEvent:
+        """Take a tag off, with ``force`` a protected one too; `NotFound` where it is not set."""
         where, key, tag = self._project(project), check_key(key), check_tag(tag)
         tags = self.existing_catalog.tags(where, key)
         if tag not in tags:
             raise NotFound("tag", f"{key}:{tag}", near=list(tags)[:5])
-        return self.catalog.set_tag(where, key, tag, None, owner=self.owner)
+        return self.catalog.set_tag(where, key, tag, None, owner=self.owner, force=force)
 
     def tag_history(self, key: str, tag: str, *, project: str | None = None) -> list[TagEvent]:
         """All moves of a tag, oldest first."""
@@ -436,16 +441,21 @@ class ArtifactSpace(OpenedWorkspace):
         version: int | str | None = None,
         *,
         project: str | None = None,
+        force: bool = False,
     ) -> bool:
-        """Forget one version. Its bytes stay until the collector finds that nothing needs them."""
+        """Forget one version, with ``force`` also one that a protected tag is on.
+
+        Its bytes stay until the collector finds that nothing needs them.
+        """
         return self.existing_catalog.delete_version(
-            self.get_artifact(artifact, version, project=project).uid
+            self.get_artifact(artifact, version, project=project).uid, force=force
         )
 
-    def delete_artifact(self, key: str, *, project: str | None = None) -> int:
-        """Forget an artifact with all its versions; how many there were."""
+    def delete_artifact(self, key: str, *, project: str | None = None, force: bool = False) -> int:
+        """Forget an artifact with all its versions; how many there were. ``force`` as for
+        `delete_version`."""
         where, key = self._project(project), check_key(key)
-        count = self.existing_catalog.delete_artifact(where, key)
+        count = self.existing_catalog.delete_artifact(where, key, force=force)
         if count == 0:
             raise NotFound(
                 "artifact", f"{where}/{key}", near=self.catalog.keys(where, near=key, limit=3)

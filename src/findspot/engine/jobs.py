@@ -27,6 +27,7 @@ from findspot.engine.errors import JobFailed
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
+    from findspot.engine.explaining import Explanation
     from findspot.engine.plans import Plan
 
 _SHORTEST = 4
@@ -197,6 +198,13 @@ class Job:
 
         resume(self, self._plan, pipeline, executor=executor, workers=workers, on_step=on_step)
         return self.refresh()
+
+    def explain(self, step: str | None = None) -> Explanation:
+        """Why each step ran or was reused, and if it ran, what was new in it; see
+        `findspot.engine.explaining.explain`."""
+        from findspot.engine.explaining import explain
+
+        return explain(self.space, self.id, step)
 
     def cancel(self) -> Job:
         """Have it stopped, wherever it runs; it notices within a second or two. The same object.
