@@ -11,6 +11,8 @@ from typer.core import TyperGroup
 
 from findspot.cli import (
     artifact_commands,
+    exchange_commands,
+    gc_commands,
     job_commands,
     lineage_commands,
     plugin_commands,
@@ -42,7 +44,9 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-job = typer.Typer(help="One job: what became of it, its log; resume it.", no_args_is_help=True)
+job = typer.Typer(
+    help="One job: what became of it, its log; resume it, cancel it.", no_args_is_help=True
+)
 artifact = typer.Typer(
     help="One artifact: show, save, load, download, tag, label, delete.", no_args_is_help=True
 )
@@ -82,18 +86,25 @@ app.command(epilog=RUN_EXAMPLES)(run)
 app.command()(check)
 app.command()(job_commands.jobs)
 app.add_typer(job, name="job")
+app.command()(job_commands.explain)
 app.command()(artifact_commands.artifacts)
 app.add_typer(artifact, name="artifact")
 app.command()(lineage_commands.lineage)
+app.command()(exchange_commands.push)
+app.command()(exchange_commands.pull)
+app.command()(exchange_commands.export)
+app.command(name="import")(exchange_commands.import_file)
 app.command()(plugin_commands.entrypoints)
 app.add_typer(plugins, name="plugins")
 app.command()(workspace_commands.projects)
 app.command()(workspace_commands.verify)
+app.command()(gc_commands.gc)
 app.command()(workspace_commands.doctor)
 
 job.command()(job_commands.show)
 job.command()(job_commands.log)
 job.command()(job_commands.resume)
+job.command()(job_commands.cancel)
 
 artifact.command()(artifact_commands.show)
 artifact.command()(artifact_commands.save)

@@ -1,4 +1,4 @@
-"""`findspot jobs` and `findspot job ...`."""
+"""`findspot jobs`, `findspot job ...` and `findspot explain`."""
 
 from __future__ import annotations
 
@@ -166,3 +166,31 @@ def resume(
         return found.resume(given, executor=executor, workers=workers, on_step=on_step)
 
     follow(f"job {found.id}", resumed, as_json=as_json)
+
+
+def cancel(job: JobId, as_json: AsJson = False) -> None:
+    """Have a running or queued job stopped, wherever it runs."""
+    from findspot.cli.documents import job_document
+    from findspot.cli.printing import print_json
+
+    cancelled = existing_workspace().get_job(job).cancel()
+    if as_json:
+        print_json(job_document(cancelled))
+    else:
+        typer.echo(f"Job {cancelled.id} is cancelled; it stops within a second or two.")
+
+
+def explain(
+    job: JobId,
+    step: Annotated[str | None, typer.Argument(help="Only this step.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say why each step of a job ran or was reused, and what had changed."""
+    from findspot.cli.printing import print_json
+    from findspot.engine.explaining import explain as explained
+
+    found = explained(existing_workspace(), job, step)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        typer.echo(found.render())

@@ -1,7 +1,10 @@
-"""What a running job shows in a terminal: a line for each step under way, and how far it is."""
+"""What long work shows in a terminal: a job a line for each step under way, other work a bar."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -11,6 +14,41 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from findspot.core.records import StepRecord
+
+
+class Bar:
+    """How far some work is; shows nothing where nobody watches."""
+
+    def __init__(self, progress: Progress | None, name: str) -> None:
+        self._progress = progress
+        self._task = None if progress is None else progress.add_task(name, total=None)
+
+    def done(self, count: int, total: int | None) -> None:
+        """So much of it is done, of so much in all (None: not known)."""
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, completed=count, total=total)
+
+    def stage(self, name: str, count: int, total: int | None) -> None:
+        """The same, of one stage of it."""
+        if self._progress is not None and self._task is not None:
+            text = f"{name} {count}"
+            self._progress.update(self._task, description=text, completed=count, total=total)
+
+
+@contextmanager
+def bar(name: str, *, as_json: bool = False) -> Iterator[Bar]:
+    """Show a bar on standard error while the block runs, if that is a terminal.
+
+    Args:
+        as_json: a program reads the output, so nothing is shown.
+    """
+    if as_json or not sys.stderr.isatty():
+        yield Bar(None, name)
+        return
+    from rich.progress import Progress
+
+    with Progress(console=console(error=True), transient=True) as progress:
+        yield Bar(progress, name)
 
 
 class JobProgress:

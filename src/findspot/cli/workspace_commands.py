@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
-from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -52,22 +50,12 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Read every byte again and compare it with its digest; exit code 5 on any fault."""
-    from findspot.cli.printing import console, print_json, size
+    from findspot.cli.printing import print_json, size
+    from findspot.cli.progress import bar
 
     workspace = existing_workspace()
-    progress: Any = nullcontext()
-    if sys.stderr.isatty() and not as_json:
-        from rich.progress import Progress
-
-        progress = Progress(console=console(error=True), transient=True)
-    with progress as shown:
-        task = None if shown is None else shown.add_task("verifying", total=None)
-
-        def advance(done: int, total: int) -> None:
-            if shown is not None:
-                shown.update(task, completed=done, total=total)
-
-        report = workspace.verify(ref, progress=advance)
+    with bar("verifying", as_json=as_json) as shown:
+        report = workspace.verify(ref, progress=shown.done)
     if as_json:
         print_json(
             {
