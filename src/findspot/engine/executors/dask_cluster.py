@@ -9,6 +9,7 @@ scripts need no ``if __name__ == "__main__"``.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -18,6 +19,10 @@ def main(workers: int) -> None:
     """Serve until standard input ends."""
     import dask
 
+    # Nobody reads the pipe to the parent after the address: steps that print would fill it, and
+    # wait for ever. What they print goes where errors go.
+    answer = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
     distributed: Any = import_module("distributed")
 
     dask.config.set(
@@ -38,8 +43,8 @@ def main(workers: int) -> None:
         memory_limit=None,
         silence_logs=logging.CRITICAL,
     )
-    sys.stdout.write(f"{cluster.scheduler_address}\n")
-    sys.stdout.flush()
+    answer.write(f"{cluster.scheduler_address}\n")
+    answer.close()
     sys.stdin.read()
     cluster.close(timeout=5)
 
