@@ -151,7 +151,7 @@ class _Again:
                 self.scratch,
                 new.get(name),
                 tolerance=tolerance,
-                reason="the job failed" if failure else "",
+                reason="the job did not get that far" if failure else "",
             )
             if version.uid == uid:
                 outcome = outputs[name].outcome
@@ -160,7 +160,7 @@ class _Again:
             job=self.job.id,
             outcome=outcome,
             outputs=outputs,
-            first_different=() if after is None else first_different(self.job, outputs),
+            first_different=first_different(self.job, outputs) if self._ran(after) else (),
             failure="" if outcome in ("identical", "equal") and not run.failure else failure,
             log=after.log if after is not None and after.log else run.log,
             code=self._code(after),
@@ -267,6 +267,10 @@ class _Again:
         alike = [job for job in oldest_first if job.params == self.job.params]
         found = next(iter(alike or oldest_first), None)
         return None if found is None else get_job(self.scratch, found.id)
+
+    @staticmethod
+    def _ran(after: Job | None) -> bool:
+        return after is not None and bool(after.steps)
 
     def _code(self, after: Job | None) -> tuple[StepCode, ...]:
         if after is None:
