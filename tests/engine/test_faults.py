@@ -17,7 +17,11 @@ from findspot.core.errors import CheckFailed
 from findspot.core.records import now
 from findspot.engine.errors import CannotResume
 
-EXECUTORS = ["inline", "threads", pytest.param("processes", marks=pytest.mark.slow)]
+EXECUTORS = [
+    "inline",
+    "threads",
+    *(pytest.param(name, marks=pytest.mark.slow) for name in ("processes", "dask:", "ray:")),
+]
 every_executor = pytest.mark.parametrize("executor", EXECUTORS)
 
 

@@ -15,7 +15,11 @@ from findspot.engine.explaining import explain
 from findspot.graph.checking import check
 from findspot.graph.tracing import InvalidPipeline, trace
 
-EXECUTORS = ["inline", "threads", pytest.param("processes", marks=pytest.mark.slow)]
+EXECUTORS = [
+    "inline",
+    "threads",
+    *(pytest.param(name, marks=pytest.mark.slow) for name in ("processes", "dask:", "ray:")),
+]
 
 
 def statuses(job: Job) -> dict[str, str]:
