@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from findspot import Workspace
+from findspot.engine.jobs import get_job
 from findspot.provenance import CannotReproduce, Reproduction, reproduce
 from provenance_pieces import COUNTING, Write, write_wordy
 
@@ -122,8 +123,7 @@ def test_a_clean_commit_is_run_though_the_files_were_edited(
     ws: Workspace, project: Path, write: Write
 ) -> None:
     write("counting", COUNTING)
-    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "It counts"]):
-        subprocess.run(["git", *command], cwd=project, check=True)
+    commit(project)
     job = write("counting", COUNTING).count.run(text="a b", weight=2)
     assert job.environment["git"]["dirty"] is False
     write("counting", COUNTING.replace("weight * len", "10 * weight * len"))
@@ -131,6 +131,55 @@ def test_a_clean_commit_is_run_though_the_files_were_edited(
     assert found.outcome == "identical"
     assert found.code == ()
     assert found.notes == ()
+
+
+def commit(project: Path) -> None:
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "As it is"]):
+        subprocess.run(["git", *command], cwd=project, check=True)
+
+
+def test_a_clean_commit_of_what_the_command_line_ran(ws: Workspace, project: Path) -> None:
+    (project / "jobs").mkdir()
+    (project / "jobs" / "counting.py").write_text(COUNTING)
+    commit(project)
+    findspot = Path(sys.executable).parent / "findspot"
+    command = [sys.executable, str(findspot), "run", "jobs/counting.py:count", "-p", "text=a b"]
+    subprocess.run(command, cwd=project, check=True, capture_output=True)
+    edited = COUNTING.replace("weight * len", "10 * weight * len")
+    (project / "jobs" / "counting.py").write_text(edited)
+    found = reproduce(ws, get_job(ws, "latest").outputs["number"])
+    assert found.outcome == "identical", found.render()
+    assert (found.code, found.notes) == ((), ())
+
+
+def test_a_clean_commit_of_a_script(ws: Workspace, project: Path) -> None:
+    ws.save_artifact([1, 2], "numbers")
+    (project / "script.py").write_text(SCRIPT)
+    commit(project)
+    run_script(project, "3")
+    (project / "script.py").unlink()
+    found = reproduce(ws, "made")
+    assert found.outcome == "identical", found.render()
+    assert found.notes == ()
+
+
+def test_uncommitted_changes_are_said(ws: Workspace, project: Path, write: Write) -> None:
+    write("counting", COUNTING)
+    commit(project)
+    module = write("counting", COUNTING + "\n# edited\n")
+    found = reproduce(ws, module.count.run(text="a b").outputs["number"])
+    assert found.outcome == "identical"
+    assert any("not committed" in note for note in found.notes)
+
+
+def test_bytes_that_were_damaged_are_made_again(ws: Workspace, write: Write) -> None:
+    numbers(ws, count=10_000)
+    made = write("arrays", ARRAYS).steady.run(x="numbers").outputs["shifted"]
+    (entry,) = [file for file in made.files if file.inline is None]
+    path = ws.store.path(entry.digest)
+    assert path is not None
+    path.unlink()
+    assert reproduce(ws, made).outcome == "identical"
 
 
 def test_what_is_not_deterministic_is_different(ws: Workspace, write: Write) -> None:

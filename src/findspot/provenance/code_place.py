@@ -98,12 +98,12 @@ class _Placing:
         before = self.cwd
         for _ in Path(str(git.get("folder") or ".")).parts:
             before = before.parent
+        # An installed program (`findspot run`) is where it was.
         script = self._script(self.cwd)
-        if script is not None or self.recipe.script:
-            recorded = self.cwd / self.recipe.script
-            inside = recorded.is_relative_to(before)
-            script = folder / recorded.relative_to(before) if inside else None
-            if script is None or not script.is_file():
+        recorded = self.cwd / self.recipe.script
+        if self.recipe.script and recorded.is_relative_to(before):
+            script = folder / recorded.relative_to(before)
+            if not script.is_file():
                 self.notes.append(
                     f"The script {self.recipe.script} is not in the commit {commit[:12]}; the code "
                     "that is there now was run."

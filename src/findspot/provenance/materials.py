@@ -29,7 +29,7 @@ class Recipe:
         kind: ``graph``: its plan is made again from its snapshots. ``function``: the kept file is
             imported and its function called. ``script``: the program is started again.
         target: ``module:name`` of the pipeline or function.
-        script: path of the script that was started, as recorded; "" where there was none.
+        script: path of the script that was started, as recorded; "" where its code is not needed.
         module: what ``python -m`` started; "" where nothing.
     """
 
@@ -55,7 +55,9 @@ def recipe_of(space: ArtifactSpace, job: Job, version: str) -> Recipe:
                 f"the job ran the function {record.options['function']!r}.",
                 missing=["the text of its file, which was not kept"],
             )
-        return Recipe(kind="function", target=str(record.options["function"]), script=script)
+        target = str(record.options["function"])
+        in_script = script if target.startswith("__main__:") else ""
+        return Recipe(kind="function", target=target, script=in_script)
     if record.entrypoint is not None:
         snapshot = space.catalog.snapshot(record.entrypoint)
         if snapshot is None:
@@ -66,7 +68,9 @@ def recipe_of(space: ArtifactSpace, job: Job, version: str) -> Recipe:
         if syntax == "yaml":
             return Recipe(kind="graph")
         if syntax == "python" and "<locals>" not in target:
-            if not target.startswith("__main__:") or script:
+            if not target.startswith("__main__:"):
+                return Recipe(kind="graph", target=target)
+            if script:
                 return Recipe(kind="graph", target=target, script=script)
             raise _typed_in(version)
         if syntax == "python":
