@@ -94,8 +94,8 @@ def test_it_runs_with_the_recorded_packages(
     recorded_with(ws, job, {**versions, "findspot": "0.0.7"})
     found = reproduce(ws, job.outputs["number"], fresh_environment=True, folder=tmp_path / "again")
     assert found.outcome == "identical", found.render()
-    python = json.loads(json.dumps(found.to_json()))["folder"]
-    assert (Path(python) / "environment" / "bin" / "python").exists()
+    assert found.to_json()["folder"] == str(tmp_path / "again")
+    assert (tmp_path / "again" / "environment" / "pyvenv.cfg").is_file()
     changed = {change.path for change in found.environment if "packages" in change.path}
     assert not {path for path in changed if path.removeprefix("$.packages.") in versions}
 

@@ -13,7 +13,7 @@ from findspot.artifacts.comparing.contents import ContentDiff
 from findspot.catalog.protocol import Batch
 from findspot.core.digests import hash_bytes
 from findspot.core.records import JobUpdate
-from findspot.provenance import CannotReproduce, reproduce
+from findspot.provenance import CannotReproduce, FolderInUse, reproduce
 from findspot.provenance.equality import compare_output, is_equal
 from provenance_pieces import COUNTING, Write
 
@@ -87,7 +87,7 @@ def test_a_folder_that_is_in_use(ws: Workspace, write: Write, tmp_path: Path) ->
     job = write("counting", COUNTING).count.run(text="a")
     (tmp_path / "used").mkdir()
     (tmp_path / "used" / "file").touch()
-    with pytest.raises(FileExistsError, match="not empty"):
+    with pytest.raises(FolderInUse, match="not empty"):
         reproduce(ws, job.outputs["number"], folder=tmp_path / "used")
 
 

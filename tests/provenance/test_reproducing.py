@@ -10,7 +10,7 @@ import pytest
 
 from findspot import Workspace
 from findspot.engine.jobs import get_job
-from findspot.provenance import CannotReproduce, Reproduction, reproduce
+from findspot.provenance import CannotReproduce, reproduce
 from provenance_pieces import COUNTING, Write, write_wordy
 
 pytestmark = pytest.mark.slow
@@ -242,7 +242,7 @@ def test_a_function_runs_from_the_text_that_was_kept(
     )
     assert job.status == "finished"
     write("summing", source.replace("scale * sum", "sum"))
-    found = reproduce(ws, job.outputs["return" if "return" in job.outputs else "output"])
+    found = reproduce(ws, job.outputs["output"])
     assert found.outcome == "identical", found.render()
     assert set(found.outputs) == set(job.outputs)
     (project / "table.json").write_text("[1, 2, 4]")
@@ -290,7 +290,7 @@ def test_a_pipeline_in_a_script(ws: Workspace, project: Path) -> None:
     text = COUNTING + "\nif __name__ == '__main__':\n    count.run(text='a b c')\n"
     (project / "script.py").write_text(text)
     run_script(project)
-    found = reproduce(ws, "number" if ws.list_artifacts(name="number") else "count/number")
+    found = reproduce(ws, "number")
     assert found.outcome == "identical", found.render()
     assert found.code == ()
 
@@ -341,5 +341,5 @@ def test_pickles_that_this_workspace_made_are_trusted(ws: Workspace, write: Writ
     )
     job = module.unpack.run(box=module.Box(3))
     assert job.status == "finished", job.log
-    found: Reproduction = reproduce(ws, job.outputs["content"])
+    found = reproduce(ws, job.outputs["content"])
     assert found.outcome == "identical", found.render()

@@ -13,7 +13,7 @@ import pytest
 
 from findspot import NotFound, Workspace, start_job
 from findspot.core.errors import BlobDamaged
-from findspot.provenance import to_ro_crate
+from findspot.provenance import FolderInUse, NotEnded, to_ro_crate
 from provenance_pieces import COUNTING, Write, write_wordy
 
 pytest.importorskip("rocrate")
@@ -119,11 +119,11 @@ def test_a_damaged_file_leaves_nothing_behind(ws: Workspace, tmp_path: Path) -> 
 
 
 def test_no_place_and_no_job(ws: Workspace, tmp_path: Path) -> None:
-    with start_job("fine") as job, pytest.raises(ValueError, match="not ended"):
+    with start_job("fine") as job, pytest.raises(NotEnded, match="running"):
         to_ro_crate(ws, job.id, tmp_path / "crate")
     (tmp_path / "used").mkdir()
     (tmp_path / "used" / "file").touch()
-    with pytest.raises(FileExistsError, match="not empty"):
+    with pytest.raises(FolderInUse, match="not empty"):
         to_ro_crate(ws, job.id, tmp_path / "used")
     with pytest.raises(NotFound):
         to_ro_crate(ws, "nothing", tmp_path / "crate")

@@ -3,7 +3,7 @@ records of a job in other systems' words."""
 
 from __future__ import annotations
 
-from findspot.provenance.errors import CannotReproduce
+from findspot.provenance.errors import CannotReproduce, FolderInUse, NotEnded
 from findspot.provenance.experiment_diff import ExperimentDiff, diff_experiments
 from findspot.provenance.job_diff import JobDiff, diff_jobs
 from findspot.provenance.openlineage import to_openlineage
@@ -14,7 +14,9 @@ from findspot.provenance.ro_crate import to_ro_crate
 __all__ = [
     "CannotReproduce",
     "ExperimentDiff",
+    "FolderInUse",
     "JobDiff",
+    "NotEnded",
     "OutputComparison",
     "Reproduction",
     "diff_experiments",

@@ -24,3 +24,27 @@ class CannotReproduce(FindspotError):
         self.version, self.reason, self.missing = version, reason, tuple(missing)
         listing = "".join(f"\n  - {item}" for item in self.missing)
         super().__init__(f"It cannot be made again: {reason}{listing}", where=version, how=how)
+
+
+class FolderInUse(FindspotError):
+    """A folder that is to be written holds something already; nothing was written."""
+
+    exit_code = 2
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        super().__init__(
+            "The folder is not empty.", where=folder, how="Name a new folder, or an empty one."
+        )
+
+
+class NotEnded(FindspotError):
+    """A job that still runs, or waits to, cannot be exported as a whole."""
+
+    exit_code = 4
+
+    def __init__(self, job: str, status: str) -> None:
+        self.job, self.status = job, status
+        super().__init__(
+            f"The job {job} is {status}.", how="Wait until it has ended, or cancel it."
+        )

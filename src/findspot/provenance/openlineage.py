@@ -7,6 +7,7 @@ names begin with ``findspot_``.
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -99,12 +100,12 @@ class _Export:
                 project=record.project,
                 experiment=record.experiment,
                 status=record.status,
-                params=dict(record.params),
+                params=_finite(record.params),
                 seed=record.seed,
                 labels=dict(record.labels),
                 owner=record.owner,
                 metrics=[
-                    {"name": p.name, "value": _number(p.value), "step": p.step, "at": p.at}
+                    {"name": p.name, "value": _finite(p.value), "step": p.step, "at": p.at}
                     for p in (self._job.metric_points if kind != "START" else ())
                 ],
             ),
@@ -181,7 +182,7 @@ class _Export:
                 source_job=step.source_job,
                 key=step.key,
                 code=step.parts.get("code"),
-                params=dict(step.params),
+                params=_finite(step.params),
                 attempt=step.attempt,
             ),
         }
@@ -305,6 +306,10 @@ def _those(versions: Mapping[str, VersionRecord], uids: Iterable[str]) -> list[V
     return [versions[uid] for uid in dict.fromkeys(uids) if uid in versions]
 
 
-def _number(value: float) -> float | str:
-    """Infinities and NaN as text: JSON has no numbers for them."""
-    return value if value == value and abs(value) != float("inf") else str(value)
+def _finite(value: Any) -> Any:
+    """Infinities and NaN as text, at any depth: JSON has no numbers for them."""
+    if isinstance(value, Mapping):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -24,7 +24,7 @@ from findspot.engine.jobs import Job, get_job
 from findspot.provenance.code import StepCode, step_code
 from findspot.provenance.code_place import CodePlace, place_code
 from findspot.provenance.equality import compare_output
-from findspot.provenance.errors import CannotReproduce
+from findspot.provenance.errors import CannotReproduce, FolderInUse
 from findspot.provenance.job_diff import job_sources
 from findspot.provenance.made import first_different, made_by
 from findspot.provenance.materials import Recipe, make_scratch, recipe_of
@@ -72,6 +72,7 @@ def reproduce(
         NotFound: there is no such version.
         CannotReproduce: no job made it, or what is needed was deleted, damaged or never recorded;
             nothing has run.
+        FolderInUse: ``folder`` is not empty.
     """
     wanted = space.get_artifact(version)
     producer = wanted.producer
@@ -318,7 +319,7 @@ def _folder(folder: str | os.PathLike[str] | None, stack: ExitStack) -> Path:
     place = Path(folder).resolve()
     place.mkdir(parents=True, exist_ok=True)
     if any(place.iterdir()):
-        raise FileExistsError(f"The folder {place} is not empty.")
+        raise FolderInUse(str(place))
     return place
 
 

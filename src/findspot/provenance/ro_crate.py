@@ -18,6 +18,7 @@ from findspot.core.names import check_file_path
 from findspot.core.records import ENDED
 from findspot.engine.jobs import Job, get_job
 from findspot.provenance.crate_code import CodeFile, code_files
+from findspot.provenance.errors import FolderInUse, NotEnded
 from findspot.provenance.job_diff import input_uids
 from findspot.provenance.made import made_by
 
@@ -66,16 +67,16 @@ def to_ro_crate(
 
     Raises:
         NotFound: there is no such job.
-        FileExistsError: the folder is not empty.
+        FolderInUse: the folder is not empty.
         BlobMissing, BlobDamaged: a file cannot be had as it was recorded; nothing is written.
-        ValueError: the job has not ended.
+        NotEnded: the job runs, or is queued.
     """
     found = job if isinstance(job, Job) else get_job(space, job)
     if found.status not in ENDED:
-        raise ValueError(f"Job {found.id} has not ended; it is {found.status}.")
+        raise NotEnded(found.id, found.status)
     place = Path(folder).absolute()
     if place.exists() and any(place.iterdir()):
-        raise FileExistsError(f"The folder {place} is not empty.")
+        raise FolderInUse(str(place))
     place.parent.mkdir(parents=True, exist_ok=True)
     draft = place.with_name(f".{place.name}-{secrets.token_hex(6)}")
     draft.mkdir()
