@@ -319,6 +319,43 @@ if __name__ == "__main__":
     assert [output.outcome for output in found.outputs.values()] == ["identical"] * 2
 
 
+FIRST = """
+from findspot.experiments.artifact import Artifact
+from findspot.experiments.experiment import Experiment
+
+def draw(data, ctx, out=Artifact("drawn.txt")):
+    out.write(f"{data} {ctx.seed}".encode())
+
+first = Experiment(name="drawing", datasource=["a", "b"], pipeline=[draw], seed=1)
+if __name__ == "__main__":
+    first.run()
+"""
+
+SECOND = """
+from findspot.experiments.artifact import Artifact
+from findspot.experiments.experiment import Experiment
+from first import first
+
+def shout(data, ctx, out=Artifact("shouted.txt")):
+    out.write(data.read_text().upper().encode())
+
+source = first.artifact_datasource(step="draw", name="drawn.txt")
+if __name__ == "__main__":
+    Experiment(name="shouting", datasource=source, pipeline=[shout]).run()
+"""
+
+
+def test_an_experiment_on_the_artifacts_of_another(ws: Workspace, project: Path) -> None:
+    (project / "first.py").write_text(FIRST)
+    (project / "second.py").write_text(SECOND)
+    for script in ("first.py", "second.py"):
+        subprocess.run([sys.executable, script], cwd=project, check=True)
+    shouted = [v for v in ws.list_artifacts(name="shouting*") if v.producer is not None]
+    assert len(shouted) == 2
+    found = reproduce(ws, shouted[0])
+    assert found.outcome == "identical", found.render()
+
+
 def test_pickles_that_this_workspace_made_are_trusted(ws: Workspace, write: Write) -> None:
     module = write(
         "pickled",

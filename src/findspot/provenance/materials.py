@@ -102,8 +102,8 @@ def _typed_in(version: str) -> CannotReproduce:
 def make_scratch(
     space: ArtifactSpace, job: Job, recipe: Recipe, folder: Path, version: str
 ) -> ArtifactSpace:
-    """A new workspace that holds what a job was given, verified, and for a graph the job itself,
-    with nothing done of it yet.
+    """A new workspace that holds what a job was given, verified; for a graph the job itself, with
+    nothing done of it yet; and for a script the records of the jobs that made what it was given.
 
     Raises:
         CannotReproduce: lists every input that was deleted, is missing or damaged.
@@ -111,10 +111,11 @@ def make_scratch(
     scratch = type(space)(folder, project=job.project)
     scratch.init()
     inputs = _inputs(space, job, version)
-    shipment = collect(space, inputs, "none")
+    # A script may ask for what made its inputs: an experiment's run, for one.
+    shipment = collect(space, inputs, "records" if recipe.kind == "script" else "none")
     _add_job(space, job, recipe, shipment, version)
     _copy_bytes(space, scratch, shipment, version)
-    batch = _batch(shipment)
+    batch = _batch(shipment, job)
     if recipe.kind == "graph":
         batch.jobs.append(waiting(job.record))
     scratch.catalog.import_records(batch)
@@ -171,10 +172,26 @@ def _copy_bytes(
         ) from error
 
 
-def _batch(shipment: Shipment) -> Batch:
-    """The records as they are, numbers included, the oldest first."""
-    versions = sorted(shipment.versions, key=lambda new: new.record.number)
-    return Batch(snapshots=list(shipment.snapshots), versions=versions)
+def _batch(shipment: Shipment, job: Job) -> Batch:
+    """The records as they are, numbers included, the oldest first.
+
+    Earlier runs of what is to run again are left out: it could take itself for done.
+    """
+    batch = Batch(
+        documents=dict(shipment.documents),
+        snapshots=sorted(shipment.snapshots, key=lambda snapshot: snapshot.number),
+        versions=sorted(shipment.versions, key=lambda new: new.record.number),
+    )
+    for made in shipment.jobs:
+        if made.record.id == job.id or made.record.name == job.name:
+            continue
+        batch.jobs.append(made.record)
+        batch.steps += made.steps
+        batch.outputs += made.outputs
+        batch.inputs += made.inputs
+        batch.sources += made.sources
+        batch.metrics += made.metrics
+    return batch
 
 
 def waiting(record: JobRecord) -> JobRecord:
