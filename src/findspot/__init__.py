@@ -34,6 +34,12 @@ if TYPE_CHECKING:
     from findspot.engine.external import ExternalArtifact
     from findspot.engine.jobs import Job
     from findspot.engine.pipelines import Pipeline, pipeline
+    from findspot.experiments.artifact import Artifact
+    from findspot.experiments.context import CellContext
+    from findspot.experiments.experiment import Experiment
+    from findspot.experiments.experiment_graph import ExperimentGraph
+    from findspot.experiments.hypotheses import Hypothesis
+    from findspot.experiments.treatments import Treatment, grid, random_search
     from findspot.graph.task_options import CachePolicy
     from findspot.graph.tasks import Task, task
     from findspot.handlers import Handler
@@ -45,14 +51,19 @@ if TYPE_CHECKING:
 # Where each public name lives. They are imported when they are first asked for, so that
 # `import findspot` costs nothing that is not used.
 _PLACES = {
+    "Artifact": "experiments.artifact",
     "ArtifactVersion": "artifacts.version",
     "CachePolicy": "graph.task_options",
+    "CellContext": "experiments.context",
     "CheckFailed": "core.errors",
     "Conflict": "core.errors",
     "DataItem": "data.item",
+    "Experiment": "experiments.experiment",
+    "ExperimentGraph": "experiments.experiment_graph",
     "ExternalArtifact": "engine.external",
     "FindspotError": "core.errors",
     "Handler": "handlers",
+    "Hypothesis": "experiments.hypotheses",
     "Job": "engine.jobs",
     "JobContext": "engine.context",
     "Lineage": "core.records",
@@ -60,6 +71,7 @@ _PLACES = {
     "Pipeline": "engine.pipelines",
     "Reference": "core.references",
     "Task": "graph.tasks",
+    "Treatment": "experiments.treatments",
     "VerifyReport": "artifacts.verify",
     "Workspace": "workspace",
     "current_job": "engine.context",
@@ -70,11 +82,13 @@ _PLACES = {
     "get_dataitem": "data.item",
     "get_job": "current",
     "get_model": "models.handles",
+    "grid": "experiments.treatments",
     "list_artifacts": "current",
     "list_jobs": "current",
     "load_artifact": "current",
     "parse_reference": "core.references",
     "pipeline": "engine.pipelines",
+    "random_search": "experiments.treatments",
     "register_handler": "current",
     "run_function": "current",
     "save_artifact": "current",
@@ -91,14 +105,19 @@ _PLACES = {
 
 __version__ = "0.1.0"
 __all__ = [
+    "Artifact",
     "ArtifactVersion",
     "CachePolicy",
+    "CellContext",
     "CheckFailed",
     "Conflict",
     "DataItem",
+    "Experiment",
+    "ExperimentGraph",
     "ExternalArtifact",
     "FindspotError",
     "Handler",
+    "Hypothesis",
     "Job",
     "JobContext",
     "Lineage",
@@ -106,6 +125,7 @@ __all__ = [
     "Pipeline",
     "Reference",
     "Task",
+    "Treatment",
     "VerifyReport",
     "Workspace",
     "__version__",
@@ -117,11 +137,13 @@ __all__ = [
     "get_dataitem",
     "get_job",
     "get_model",
+    "grid",
     "list_artifacts",
     "list_jobs",
     "load_artifact",
     "parse_reference",
     "pipeline",
+    "random_search",
     "register_handler",
     "run_function",
     "save_artifact",

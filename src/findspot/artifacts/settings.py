@@ -47,7 +47,8 @@ class Settings:
         store: URL or path of the blob store; a relative path counts from the workspace's folder.
         project: the project where none is named.
         owner: who saves; empty: the login name.
-        executor: ``inline``, ``threads`` or ``processes``, where a job names none.
+        executor: ``inline``, ``threads``, ``processes``, ``dask:`` or ``ray:`` (these two also with
+            an address behind them), where a job names none.
         workers: how many steps run at once on threads and processes; 0: one for each core.
         inline_limit: files up to this size in bytes live in the catalog.
         preview_limit: larger previews are left out; bytes.

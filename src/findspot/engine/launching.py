@@ -30,7 +30,7 @@ from findspot.engine.choosing import Chosen, choose, recalled
 from findspot.engine.context import CURRENT
 from findspot.engine.environment import EnvironmentProbe, Gathering
 from findspot.engine.errors import CannotResume
-from findspot.engine.executors import make_executor
+from findspot.engine.executors import executor_name, make_executor
 from findspot.engine.failures import failure_of
 from findspot.engine.jobs import Job
 from findspot.engine.plans import Plan
@@ -50,7 +50,8 @@ class JobOptions:
     Args:
         project: that the job and its outputs belong to.
         experiment: a question that several jobs answer, by name.
-        executor: ``inline``, ``threads`` or ``processes``.
+        executor: ``inline``, ``threads``, ``processes``, ``dask:``, ``dask:<address>``, ``ray:`` or
+            ``ray:<address>``; or a Dask client.
         workers: how many steps at once; 0: one for each core.
         cache: True reuses what equal steps made before. False (or ``"refresh"``) runs every step,
             for later jobs to reuse; ``"off"`` runs every step, and nothing of it is reused later.
@@ -63,7 +64,7 @@ class JobOptions:
 
     project: str | None = None
     experiment: str | None = None
-    executor: str | None = None
+    executor: str | Any | None = None
     workers: int | None = None
     cache: bool | CacheMode = True
     seed: int | None = None
@@ -136,7 +137,11 @@ def launch(
         plugins=plugins or {},
         params=chosen.params,
         artifacts=chosen.artifacts,
-        options={"executor": executor, "workers": workers, "cache": options.cache_mode},
+        options={
+            "executor": executor_name(executor),
+            "workers": workers,
+            "cache": options.cache_mode,
+        },
         seed=options.seed,
         owner=space.owner,
         process=this_process(),
@@ -252,7 +257,7 @@ def _run(
     options: JobOptions,
     before: Mapping[str, StepRecord],
     *,
-    executor: str,
+    executor: str | Any,
     workers: int,
     begin: Batch,
     environment: Gathering,

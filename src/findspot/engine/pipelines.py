@@ -117,7 +117,8 @@ class Pipeline(Generic[P, R]):
         Args:
             workspace: a `Workspace`; by default the current one.
             project, experiment, labels: where the job belongs, and how to find it.
-            executor: ``inline``, ``threads`` or ``processes``. workers: how many steps at once.
+            executor: ``inline``, ``threads``, ``processes``, ``dask:`` or ``ray:`` (these two also
+                with an address). workers: how many steps at once.
             cache: False (or ``"refresh"``) runs every step; ``"off"`` also keeps what it makes
                 from being reused later.
             seed: every step gets a seed of its own, derived from it.

@@ -14,6 +14,8 @@ import sysconfig
 from functools import cache
 from types import FunctionType, ModuleType
 
+from findspot.core.digests import hash_bytes
+
 _SNAPSHOT = re.compile(r"(findspot_plugins\.[^.]+)_[0-9a-f]{12}(?=\.|$)")
 _PACKAGES = re.compile(r"[/\\](?:site|dist)-packages[/\\]")
 
@@ -62,6 +64,29 @@ def is_project_module(module: ModuleType | str | None) -> bool:
         return _is_project_file(file)
     paths = list(getattr(found, "__path__", ()))  # a folder without __init__.py
     return all(_is_project_file(os.path.join(path, "")) for path in paths)
+
+
+_first_seen: dict[str, int] = {}
+
+
+def changed_code() -> str:
+    """What stands for the changes of the project's files since this process first loaded them:
+    the same text as long as none changed.
+
+    Workers that were started for another text may hold old code.
+    """
+    changed = []
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if not isinstance(file, str) or not _is_project_file(file) or _is_own(name):
+            continue
+        try:
+            time = os.stat(file).st_mtime_ns
+        except OSError:  # in an archive, or deleted since
+            continue
+        if _first_seen.setdefault(file, time) != time:
+            changed.append(f"{file} {time}")
+    return hash_bytes("\n".join(sorted(changed)).encode())
 
 
 def _is_own(module: str | None) -> bool:

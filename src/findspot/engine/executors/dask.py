@@ -18,6 +18,7 @@ from typing import Any
 from findspot.engine.executors.errors import ExecutorUnavailable
 from findspot.engine.executors.kept import Kept
 from findspot.engine.executors.pooled import Outcome
+from findspot.engine.project_code import changed_code
 from findspot.engine.workers import Place, perform_batch
 
 CONNECT = 10
@@ -112,7 +113,9 @@ class LocalDaskPool:
             kept = _CLUSTERS.kept
             if kept is not None and kept.process.poll() is not None:
                 _CLUSTERS.drop(kept)
-            self._cluster = _CLUSTERS.take(self.workers, lambda: _start(self.workers))
+            self._cluster = _CLUSTERS.take(
+                (self.workers, changed_code()), lambda: _start(self.workers)
+            )
             self._pool = ClientPool(self._cluster.client, self.workers)
         self._pool.submit(number, payload, done)
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from findspot.engine.executors.pooled import Outcome
+from findspot.engine.project_code import changed_code
 from findspot.engine.workers import Place, perform_batch
 
 KEPT = 60
@@ -19,7 +20,7 @@ class ProcessPool:
     """Worker processes, which are replaced when they die.
 
     Workers stay for a minute after a job; they leave when this process ends, and when its
-    environment variables have changed.
+    environment variables, or the files of the project's modules, have changed.
     """
 
     def __init__(self, workers: int) -> None:
@@ -34,7 +35,9 @@ class ProcessPool:
             from loky import get_reusable_executor
 
             self._pool = get_reusable_executor(
-                max_workers=self.workers, timeout=KEPT, env=dict(os.environ)
+                max_workers=self.workers,
+                timeout=KEPT,
+                env={**os.environ, "FINDSPOT_CHANGED_CODE": changed_code()},
             )
         try:
             future: Future[bytes] = self._pool.submit(perform_batch, payload)

@@ -13,6 +13,7 @@ from typing import Any
 from findspot.engine.executors.errors import ExecutorUnavailable
 from findspot.engine.executors.kept import Kept
 from findspot.engine.executors.pooled import Outcome
+from findspot.engine.project_code import changed_code
 from findspot.engine.workers import Place, perform_batch
 
 _OWN = {
@@ -110,7 +111,7 @@ class RayPool:
         kept = _SESSIONS.kept
         if kept is not None and not self._ray.is_initialized():
             _SESSIONS.drop(kept)  # the user called ray.shutdown()
-        key = (self._address, workers)
+        key = (self._address, workers, changed_code())
         self._session = _SESSIONS.take(key, lambda: _session(self._name, self._address, workers))
 
 
