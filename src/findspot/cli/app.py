@@ -11,10 +11,14 @@ from typer.core import TyperGroup
 
 from findspot.cli import (
     artifact_commands,
+    diff_commands,
     exchange_commands,
     gc_commands,
     job_commands,
+    key_commands,
     lineage_commands,
+    link_commands,
+    naming_commands,
     plugin_commands,
     workspace_commands,
 )
@@ -48,7 +52,11 @@ job = typer.Typer(
     help="One job: what became of it, its log; resume it, cancel it.", no_args_is_help=True
 )
 artifact = typer.Typer(
-    help="One artifact: show, save, load, download, tag, label, delete.", no_args_is_help=True
+    help="One artifact: show, save, load, download, diff, tag, label, link, sign, move, delete.",
+    no_args_is_help=True,
+)
+key = typer.Typer(
+    help="Keys that versions are signed with: generate, trust, list.", no_args_is_help=True
 )
 plugins = typer.Typer(help="Plugins: list, add, show.", invoke_without_command=True)
 
@@ -89,6 +97,7 @@ app.add_typer(job, name="job")
 app.command()(job_commands.explain)
 app.command()(artifact_commands.artifacts)
 app.add_typer(artifact, name="artifact")
+app.add_typer(key, name="key")
 app.command()(lineage_commands.lineage)
 app.command()(exchange_commands.push)
 app.command()(exchange_commands.pull)
@@ -110,12 +119,25 @@ artifact.command()(artifact_commands.show)
 artifact.command()(artifact_commands.save)
 artifact.command()(artifact_commands.load)
 artifact.command()(artifact_commands.download)
-artifact.command()(artifact_commands.tag)
-artifact.command()(artifact_commands.untag)
-artifact.command()(artifact_commands.history)
+artifact.command()(diff_commands.diff)
+artifact.command()(naming_commands.tag)
+artifact.command()(naming_commands.untag)
+artifact.command()(naming_commands.history)
+artifact.command()(naming_commands.protect)
+artifact.command()(naming_commands.unprotect)
 artifact.command()(artifact_commands.label)
+artifact.command()(link_commands.link)
+artifact.command()(link_commands.unlink)
+artifact.command()(link_commands.links)
+artifact.command()(key_commands.sign)
 artifact.command()(artifact_commands.trust)
+artifact.command()(naming_commands.move)
 artifact.command()(artifact_commands.delete)
+
+key.command()(key_commands.generate)
+key.command()(key_commands.trust)
+key.command()(key_commands.distrust)
+key.command(name="list")(key_commands.list_keys)
 
 plugins.callback()(plugin_commands.plugins)
 plugins.command()(plugin_commands.add)

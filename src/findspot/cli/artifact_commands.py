@@ -24,6 +24,7 @@ from findspot.cli.options import (
     open_workspace,
     pairs,
 )
+from findspot.cli.parts import AsType, Columns, Rows, chosen_part, write_form
 
 if TYPE_CHECKING:
     from findspot.artifacts.version import ArtifactVersion
@@ -97,42 +98,39 @@ def _maker(version: ArtifactVersion, written: Callable[[str], str]) -> str:
     return f"{producer.step or 'job'} of {written(producer.job)}"
 
 
-def show(ref: Ref, project: Project = None, as_json: AsJson = False) -> None:
-    """Show one version: metadata, labels, tags, files, who made it."""
-    from findspot.cli.documents import version_document
-    from findspot.cli.previews import print_preview
-    from findspot.cli.printing import print_fields, print_json, print_table, short_digest, size
+def show(
+    ref: Ref,
+    yaml: Annotated[
+        bool, typer.Option("--yaml", help="Print the whole record as YAML, to be read back.")
+    ] = False,
+    project: Project = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show one version: the fields of its kind, labels, tags, files, links, who made it."""
+    from findspot.artifacts.kinds.updates import described, extra_data_of
+    from findspot.cli.printing import print_json
 
-    version = existing_workspace().get_artifact(ref, project=project)
-    if as_json:
-        print_json(version_document(version, files=True))
+    if yaml and as_json:
+        raise UsageMistake("The record is printed as YAML or as JSON, not as both.")
+    workspace = existing_workspace()
+    version = workspace.get_artifact(ref, project=project)
+    extra = extra_data_of(workspace, version)
+    if yaml:
+        from findspot.artifacts.kinds import to_yaml
+
+        typer.echo(to_yaml(version, extra), nl=False)
         return
-    producer = version.producer
-    print_fields(
-        [
-            ("uri", version.uri),
-            ("kind", version.kind),
-            ("name", version.version_name),
-            ("type", version.python_type),
-            ("handler", version.handler),
-            ("digest", version.digest),
-            ("size", size(version.size)),
-            ("created", f"{version.created.astimezone():%Y-%m-%d %H:%M:%S} by {version.owner}"),
-            ("job", producer and producer.job),
-            ("step", producer and producer.step),
-            ("tags", list(version.tags)),
-            ("labels", dict(version.labels)),
-            *((f"  {name}", value) for name, value in version.metadata.items()),
-        ]
-    )
-    typer.echo()
-    print_table(
-        ("file", "size", "digest"),
-        ((entry.path, size(entry.size), short_digest(entry.digest)) for entry in version.files),
-        empty="It has no files.",
-        whole=("size", "digest"),
-    )
-    print_preview(version.preview)
+    fields = described(workspace, version)
+    if as_json:
+        from findspot.cli.documents import version_document
+
+        document = version_document(version, files=True)
+        present = {name: each for name, each in fields.present().items() if name != "extra_data"}
+        print_json({**document, "fields": present, "extra_data": extra})
+        return
+    from findspot.cli.version_text import print_version
+
+    print_version(workspace, version, fields, extra)
 
 
 def save(
@@ -185,14 +183,19 @@ def save(
 def load(
     ref: Ref,
     trust: Annotated[bool, typer.Option(help="Load it even if that may run code.")] = False,
+    as_type: AsType = None,
+    columns: Columns = None,
+    rows: Rows = None,
     project: Project = None,
     as_json: AsJson = False,
 ) -> None:
-    """Load a value and print it; of large arrays and tables, a part (--json prints all)."""
+    """Load a value, or a part of it, and print it; of large arrays and tables only the beginning
+    (--json prints all)."""
     from findspot.cli.loaded_values import print_value
     from findspot.cli.printing import print_json
 
-    value = existing_workspace().load_artifact(ref, project=project, trust=trust)
+    version = existing_workspace().get_artifact(ref, project=project)
+    value = version.load(trust=trust, as_type=as_type, **chosen_part(columns, rows))
     if as_json:
         print_json(value)
     else:
@@ -205,76 +208,29 @@ def download(
         Path, typer.Option("--to", "-o", help="A folder; made where it is not.")
     ] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+    as_type: AsType = None,
+    columns: Columns = None,
+    rows: Rows = None,
     project: Project = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a version's files, verified, into a folder."""
+    """Write a version's files, verified, into a folder; or those of another form or a part of
+    it."""
     from findspot.cli.printing import print_json
 
-    written = existing_workspace().download(ref, to, replace=force, project=project)
+    workspace = existing_workspace()
+    part = chosen_part(columns, rows)
+    if as_type is None and not part:
+        written = workspace.download(ref, to, replace=force, project=project)
+    else:
+        version = workspace.get_artifact(ref, project=project)
+        value = version.load(as_type=as_type, **part)
+        written = write_form(workspace, version, value, to, replace=force)
     if as_json:
         print_json([str(path) for path in written])
     else:
         for path in written:
             typer.echo(str(path))
-
-
-def tag(
-    ref: Ref,
-    name: Annotated[str, typer.Argument(help="The tag.", metavar="TAG")],
-    expected: Annotated[
-        int | None,
-        typer.Option(help="Move it only from this version's number; 0: only if it is not set."),
-    ] = None,
-    project: Project = None,
-) -> None:
-    """Set or move a tag to a version."""
-    options: dict[str, Any] = {} if expected is None else {"expected": expected or None}
-    event = existing_workspace().tag(ref, name, project=project, **options)
-    before = "" if event.previous is None else f" (was on {event.previous})"
-    typer.echo(f"{event.key}:{event.tag} is version {event.version}{before}")
-
-
-def untag(
-    key: Key,
-    name: Annotated[str, typer.Argument(help="The tag.", metavar="TAG")],
-    project: Project = None,
-) -> None:
-    """Take a tag off."""
-    event = existing_workspace().untag(key, name, project=project)
-    typer.echo(f"{event.key}:{event.tag} is no more (was on {event.previous})")
-
-
-def history(
-    key: Key,
-    name: Annotated[str, typer.Argument(help="The tag.", metavar="TAG")],
-    project: Project = None,
-    as_json: AsJson = False,
-) -> None:
-    """List all moves of a tag, oldest first."""
-    from findspot.cli.documents import tag_document
-    from findspot.cli.printing import print_json, print_table
-
-    workspace = existing_workspace()
-    events = workspace.tag_history(key, name, project=project)
-    if not events:
-        workspace.get_artifact(key, project=project)  # is there such an artifact at all?
-    if as_json:
-        print_json([tag_document(event) for event in events])
-        return
-    print_table(
-        ("time", "from", "to", "by"),
-        (
-            (
-                f"{event.time.astimezone():%Y-%m-%d %H:%M:%S}",
-                event.previous or "-",
-                event.version or "-",
-                event.owner,
-            )
-            for event in events
-        ),
-        empty="The tag was never set.",
-    )
 
 
 def label(
@@ -311,6 +267,7 @@ def delete(
     every: Annotated[
         bool, typer.Option("--all", help="The artifact with all its versions.")
     ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Even under a protected tag.")] = False,
     project: Project = None,
     yes: Yes = False,
 ) -> None:
@@ -320,9 +277,10 @@ def delete(
     what = f"all versions of {version.key!r}" if every else version.uri
     if not yes:
         confirm(f"Delete {what}?", undone="Nothing is deleted.")
+    catalog = workspace.existing_catalog
     if every:
-        count = workspace.delete_artifact(version.key, project=version.project)
+        count = catalog.delete_artifact(version.project, version.key, force=force)
         typer.echo(f"Deleted {count} version{'' if count == 1 else 's'} of {version.key}.")
     else:
-        workspace.delete_version(version)
+        catalog.delete_version(version.uid, force=force)
         typer.echo(f"Deleted {version.uri}.")

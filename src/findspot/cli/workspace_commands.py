@@ -47,15 +47,27 @@ def verify(
     ref: Annotated[
         str | None, typer.Argument(help="One version; the whole workspace by default.")
     ] = None,
+    signatures: Annotated[
+        bool,
+        typer.Option(
+            "--signatures", help="Check signatures too; a version that is named must have one."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Read every byte again and compare it with its digest; exit code 5 on any fault."""
-    from findspot.cli.printing import print_json, size
+    """Read every byte again and compare it with its digest; exit code 5 on any fault.
+
+    With --signatures also if a signature is false; exit code 7 if no trusted key's owner signed the
+    version that is named.
+    """
+    from findspot.cli.key_commands import checked_signatures, print_signatures
+    from findspot.cli.printing import note, print_json, size
     from findspot.cli.progress import bar
 
     workspace = existing_workspace()
     with bar("verifying", as_json=as_json) as shown:
         report = workspace.verify(ref, progress=shown.done)
+    signed = checked_signatures(workspace, ref) if signatures else []
     if as_json:
         print_json(
             {
@@ -72,6 +84,7 @@ def verify(
                     for fault in report.faults
                 ],
                 "catalog": list(report.catalog),
+                **({"signatures": [each.document() for each in signed]} if signatures else {}),
             }
         )
     else:
@@ -85,8 +98,13 @@ def verify(
         for text in report.catalog:
             typer.echo(f"catalog: {text}")
         typer.echo("Everything is as recorded." if report.sound else "There are faults.")
-    if not report.sound:
+        if signatures:
+            print_signatures(signed)
+    if not report.sound or any(each.damaged for each in signed):
         raise typer.Exit(5)
+    if ref is not None and signatures and not signed[0].trusted:
+        note(f"No trusted key's owner signed {signed[0].version.uri}")
+        raise typer.Exit(7)
 
 
 def doctor(as_json: AsJson = False) -> None:
