@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from findspot.experiments.experiment_graph import ExperimentGraph
     from findspot.experiments.hypotheses import Hypothesis
     from findspot.experiments.treatments import Treatment, grid, random_search
+    from findspot.graph.mapping import fixed
     from findspot.graph.task_options import CachePolicy
     from findspot.graph.tasks import Task, task
     from findspot.handlers import Handler
@@ -78,6 +79,7 @@ _PLACES = {
     "delete_artifact": "current",
     "delete_version": "current",
     "evaluate_model": "models.evaluation",
+    "fixed": "graph.mapping",
     "get_artifact": "current",
     "get_dataitem": "data.item",
     "get_job": "current",
@@ -133,6 +135,7 @@ __all__ = [
     "delete_artifact",
     "delete_version",
     "evaluate_model",
+    "fixed",
     "get_artifact",
     "get_dataitem",
     "get_job",

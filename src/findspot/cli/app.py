@@ -11,17 +11,15 @@ from typer.core import TyperGroup
 
 from findspot.cli import (
     artifact_commands,
-    diff_commands,
     exchange_commands,
     gc_commands,
     job_commands,
-    key_commands,
     lineage_commands,
-    link_commands,
-    naming_commands,
     plugin_commands,
+    provenance_commands,
     workspace_commands,
 )
+from findspot.cli.groups import ArtifactCommands, JobCommands, KeyCommands, PluginCommands
 from findspot.cli.run_commands import RUN_EXAMPLES, check, run
 
 
@@ -49,16 +47,24 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 job = typer.Typer(
-    help="One job: what became of it, its log; resume it, cancel it.", no_args_is_help=True
+    cls=JobCommands,
+    help="One job: what became of it, its log; resume it, cancel it.",
+    no_args_is_help=True,
 )
 artifact = typer.Typer(
+    cls=ArtifactCommands,
     help="One artifact: show, save, load, download, diff, tag, label, link, sign, move, delete.",
     no_args_is_help=True,
 )
 key = typer.Typer(
-    help="Keys that versions are signed with: generate, trust, list.", no_args_is_help=True
+    cls=KeyCommands,
+    help="Keys that versions are signed with: generate, trust, list.",
+    no_args_is_help=True,
 )
-plugins = typer.Typer(help="Plugins: list, add, show.", invoke_without_command=True)
+plugins = typer.Typer(
+    cls=PluginCommands, help="Plugins: list, add, show.", invoke_without_command=True
+)
+plugins.callback()(plugin_commands.plugins)
 
 
 def _print_version(wanted: bool) -> None:
@@ -99,6 +105,8 @@ app.command()(artifact_commands.artifacts)
 app.add_typer(artifact, name="artifact")
 app.add_typer(key, name="key")
 app.command()(lineage_commands.lineage)
+app.command()(provenance_commands.diff)
+app.command()(provenance_commands.reproduce)
 app.command()(exchange_commands.push)
 app.command()(exchange_commands.pull)
 app.command()(exchange_commands.export)
@@ -109,36 +117,3 @@ app.command()(workspace_commands.projects)
 app.command()(workspace_commands.verify)
 app.command()(gc_commands.gc)
 app.command()(workspace_commands.doctor)
-
-job.command()(job_commands.show)
-job.command()(job_commands.log)
-job.command()(job_commands.resume)
-job.command()(job_commands.cancel)
-
-artifact.command()(artifact_commands.show)
-artifact.command()(artifact_commands.save)
-artifact.command()(artifact_commands.load)
-artifact.command()(artifact_commands.download)
-artifact.command()(diff_commands.diff)
-artifact.command()(naming_commands.tag)
-artifact.command()(naming_commands.untag)
-artifact.command()(naming_commands.history)
-artifact.command()(naming_commands.protect)
-artifact.command()(naming_commands.unprotect)
-artifact.command()(artifact_commands.label)
-artifact.command()(link_commands.link)
-artifact.command()(link_commands.unlink)
-artifact.command()(link_commands.links)
-artifact.command()(key_commands.sign)
-artifact.command()(artifact_commands.trust)
-artifact.command()(naming_commands.move)
-artifact.command()(artifact_commands.delete)
-
-key.command()(key_commands.generate)
-key.command()(key_commands.trust)
-key.command()(key_commands.distrust)
-key.command(name="list")(key_commands.list_keys)
-
-plugins.callback()(plugin_commands.plugins)
-plugins.command()(plugin_commands.add)
-plugins.command()(plugin_commands.show)

@@ -189,8 +189,7 @@ def load(
     project: Project = None,
     as_json: AsJson = False,
 ) -> None:
-    """Load a value, or a part of it, and print it; of large arrays and tables only the beginning
-    (--json prints all)."""
+    """Load a value, or a part of it, and print it; of large ones a part (--json prints all)."""
     from findspot.cli.loaded_values import print_value
     from findspot.cli.printing import print_json
 
@@ -214,8 +213,10 @@ def download(
     project: Project = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a version's files, verified, into a folder; or those of another form or a part of
-    it."""
+    """Write a version's files, verified, into a folder.
+
+    With --as, --columns or --rows, the files that saving that form or part would make.
+    """
     from findspot.cli.printing import print_json
 
     workspace = existing_workspace()

@@ -43,8 +43,7 @@ def push(
     project: Project = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send versions to another workspace, with what they came from; only what is missing there
-    travels."""
+    """Send versions to another workspace, with what they came from."""
     from findspot.artifacts.transfer import push as send
     from findspot.cli.printing import note
     from findspot.cli.progress import bar

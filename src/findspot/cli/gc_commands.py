@@ -41,8 +41,7 @@ def gc(
     every: Annotated[bool, typer.Option("--all", help="List also the versions that stay.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Forget versions that retention gives up, and delete blobs that nobody needs; a dry run, but
-    for --apply.
+    """Forget versions that retention gives up, delete blobs that nobody needs; --apply does it.
 
     The rules are those of findspot.toml, or one made of --keep-last and --keep-days. Versions with
     a tag stay, and so do those that a version which stays was made from. Blobs go to quarantine

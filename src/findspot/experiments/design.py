@@ -159,7 +159,7 @@ def _of_step(step: ExperimentStep) -> Fingerprint:
     if policy is None or (policy.code and not policy.salt):
         return found
     digest = hash_bytes(canonical_json([found.digest if policy.code else None, policy.salt]))
-    return Fingerprint(digest, found.parts, found.unfingerprintable)
+    return Fingerprint(digest, found.parts, found.unfingerprintable, found.sources)
 
 
 @dataclass(slots=True)

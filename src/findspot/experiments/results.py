@@ -132,7 +132,7 @@ class Result:
             step = parts[2] if len(parts) == 3 else ""
             values = by_cell.setdefault((job, "/".join(parts[:2])), {}).setdefault(step, {})
             for point in points:
-                values[point.name] = point.value
+                values[_column(point.name)] = point.value
         found: list[dict[str, Any]] = []
         for (condition, replicate), cell in self._cells():
             facts = {
@@ -167,13 +167,15 @@ class Result:
             if row["status"] != "finished":
                 continue
             for name in names:
-                if name in row:
-                    found[name][row["condition"]][row["replicate"]] = row[name]
+                if _column(name) in row:
+                    found[name][row["condition"]][row["replicate"]] = row[_column(name)]
         return found
 
     def _logged(self) -> list[str]:
-        facts = {"condition", "replicate", "seed", "status", "seconds", "step", "error"}
-        return sorted({name for row in self.rows for name in row} - facts)
+        """The names of the metrics that are in some row."""
+        columns = {name for row in self.rows for name in row}
+        names = {point.name for points in self._points.values() for point in points}
+        return sorted(name for name in names if _column(name) in columns)
 
     def values(self, metric: str) -> dict[str, list[float]]:
         """One metric by condition: a value for each replicate, NaN where it is missing.
@@ -189,7 +191,7 @@ class Result:
     def table(self) -> Any:
         """The rows as a pandas table, where pandas is installed; else as a list."""
         facts = ["condition", "replicate", "step", "seed", "status", "seconds"]
-        return as_table(self.rows, [*facts, *self._logged(), "error"])
+        return as_table(self.rows, [*facts, *map(_column, self._logged()), "error"])
 
     @cached_property
     def summary_rows(self) -> list[dict[str, Any]]:
@@ -302,3 +304,11 @@ def as_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Any:
     except ImportError:
         return [{name: row.get(name) for name in columns} for row in rows]
     return pd.DataFrame(list(rows), columns=list(columns))
+
+
+_FACTS = frozenset({"condition", "replicate", "seed", "status", "seconds", "step", "error"})
+
+
+def _column(metric: str) -> str:
+    """The column of a metric in the table: its name, unless that says something else there."""
+    return f"{metric} (metric)" if metric in _FACTS else metric

@@ -13,7 +13,7 @@ def element_type(type_: Type) -> Type | None:
 
     >>> from findspot.core.types import INTEGER, STRING
     >>> str(element_type(ListOf(INTEGER))), str(element_type(TupleOf((INTEGER, STRING))))
-    ('integer', 'union[integer, string]')
+    ('integer', 'integer | string')
     >>> element_type(INTEGER) is None
     True
     """
