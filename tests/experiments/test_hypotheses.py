@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from findspot import FindspotError, Workspace
+from findspot import FindspotError, Workspace, task
 from findspot.experiments.context import CellContext
 from findspot.experiments.errors import NoMetric
 from findspot.experiments.experiment import Experiment
@@ -207,3 +207,22 @@ def test_nothing_to_register_is_an_error(ws: Workspace, tmp_path: Path) -> None:
     experiment = Experiment(name="none", datasource=[1], pipeline=[measure])
     with pytest.raises(FindspotError, match="no hypothesis to register"):
         experiment.register()
+
+
+def test_a_metric_may_be_called_like_a_column(ws: Workspace) -> None:
+    @task
+    def measure(data: float, ctx: CellContext) -> float:
+        ctx.log_metrics({"error": data, "status": 1.0})
+        return data
+
+    result = Experiment(
+        name="columns",
+        datasource=lambda ctx: float(ctx.replicate),
+        pipeline=[measure],
+        replicates=3,
+        workspace=ws,
+    ).run()
+    assert result.values("error")["baseline"] == [0.0, 1.0, 2.0]
+    assert result.rows[0]["error"] is None
+    assert result.rows[0]["error (metric)"] == 0.0
+    assert result.rows[0]["status"] == "finished"
