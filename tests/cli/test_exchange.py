@@ -29,7 +29,7 @@ def test_push_sends_versions_with_their_lineage_once(made: Path, findspot: Comma
         "store://files/default/large:1",
     }
     assert f"Made a workspace in {made / 'other' / '.findspot'}" in sent.err
-    assert "1 jobs" in sent.err
+    assert ", 1 job" in sent.err
     there = Workspace(made / "other")
     assert there.load_artifact("result") == {"value": 2}
     assert {version.key for version in there.lineage("result").versions.values()} > {"result"}

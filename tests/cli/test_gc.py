@@ -50,7 +50,7 @@ def test_applied_it_forgets_versions_and_later_deletes_their_blobs(
     assert len(done["purged"]) == 1
     assert done["freed"] >= 10_000
     assert [len(version.load()) for version in three.list_artifacts()] == [10_000, 10_000]
-    assert "0 versions are forgotten" in findspot(*later).out
+    assert "Forgotten: 0 versions." in findspot(*later).out
 
 
 def test_rules_come_from_the_settings(three: Workspace, findspot: Command) -> None:

@@ -27,6 +27,7 @@ def test_keys_are_made_but_never_overwritten(workspace: Path, findspot: Command)
     assert (workspace / "own.pem.pub").read_text().strip() == made["key"]
     assert stat.S_IMODE((workspace / "own.pem").stat().st_mode) == 0o600
     assert findspot("key", "generate", "own.pem").code == 1
+    assert findspot("key", "generate", ".").code == 2
 
 
 def test_keys_are_trusted_listed_and_distrusted(

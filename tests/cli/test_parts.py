@@ -34,6 +34,7 @@ def test_columns_and_rows_of_a_table(table: Path, findspot: Command) -> None:
     assert as_dict.document() == {"a": [0, 1]}
     assert findspot("artifact", "load", "table", "--rows", "5", "--columns", "a").out
     assert findspot("artifact", "load", "table", "--rows", "a:b").code == 2
+    assert findspot("artifact", "load", "table", "--columns", ",").code == 2
     assert findspot("artifact", "load", "table", "--columns", "none").code != 0
     impossible = findspot("artifact", "load", "table", "--as", "PIL.Image.Image")
     assert impossible.code != 0

@@ -19,7 +19,13 @@ from findspot.cli import (
     provenance_commands,
     workspace_commands,
 )
-from findspot.cli.groups import ArtifactCommands, JobCommands, KeyCommands, PluginCommands
+from findspot.cli.groups import (
+    ArtifactCommands,
+    DataCommands,
+    JobCommands,
+    KeyCommands,
+    PluginCommands,
+)
 from findspot.cli.run_commands import RUN_EXAMPLES, check, run
 
 
@@ -59,6 +65,11 @@ artifact = typer.Typer(
 key = typer.Typer(
     cls=KeyCommands,
     help="Keys that versions are signed with: generate, trust, list.",
+    no_args_is_help=True,
+)
+data = typer.Typer(
+    cls=DataCommands,
+    help="Data behind paths and URLs: list, read, describe.",
     no_args_is_help=True,
 )
 plugins = typer.Typer(
@@ -113,6 +124,7 @@ app.command()(exchange_commands.export)
 app.command(name="import")(exchange_commands.import_file)
 app.command()(plugin_commands.entrypoints)
 app.add_typer(plugins, name="plugins")
+app.add_typer(data, name="data")
 app.command()(workspace_commands.projects)
 app.command()(workspace_commands.verify)
 app.command()(gc_commands.gc)

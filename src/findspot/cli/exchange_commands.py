@@ -143,18 +143,19 @@ def _check_there(workspace: Workspace) -> None:
 
 
 def _print(report: TransferReport, where: str, *, as_json: bool) -> None:
-    from findspot.cli.printing import note, print_json, size
+    from findspot.cli.printing import counted, note, print_json, size
 
     if as_json:
         print_json(report.to_json())
         return
     for uri in report.versions:
         typer.echo(uri)
-    others = {"jobs": report.jobs, "links": report.links, "signatures": report.signatures}
-    more = "".join(f", {count} {name}" for name, count in others.items() if count)
+    others = {"job": report.jobs, "link": report.links, "signature": report.signatures}
+    more = "".join(f", {counted(count, name)}" for name, count in others.items() if count)
     note(
-        f"New {where}: {len(report.versions)} versions (known: {report.known}), {report.blobs} "
-        f"blobs of {size(report.size)} (known: {report.blobs_known}){more}."
+        f"New {where}: {counted(len(report.versions), 'version')} (known: {report.known}), "
+        f"{counted(report.blobs, 'blob')} of {size(report.size)} (known: {report.blobs_known})"
+        f"{more}."
     )
     for text in report.conflicts:
         note(text)

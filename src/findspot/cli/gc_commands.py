@@ -142,7 +142,7 @@ def _print(
     *,
     every: bool,
 ) -> None:
-    from findspot.cli.printing import note, print_table, size
+    from findspot.cli.printing import counted, note, print_table, size
 
     plan = report.plan
     listed = plan.versions if every else plan.going
@@ -167,12 +167,12 @@ def _print(
             note("Do it: the same with --apply")
         return
     typer.echo(
-        f"{len(report.deleted)} versions are forgotten; blobs: {len(report.quarantined)} in "
-        f"quarantine, {len(report.restored)} brought back, {len(report.purged)} deleted; "
-        f"{size(report.freed)} freed."
+        f"Forgotten: {counted(len(report.deleted), 'version')}. Blobs: "
+        f"{len(report.quarantined)} into quarantine, {len(report.restored)} brought back, "
+        f"{len(report.purged)} deleted. Freed: {size(report.freed)}."
     )
     if report.spared:
-        note(f"{len(report.spared)} versions stay: they were used or tagged meanwhile.")
+        note(f"Used or tagged meanwhile, and kept: {counted(len(report.spared), 'version')}.")
 
 
 def _print_blobs(plan: CollectionPlan) -> None:

@@ -93,6 +93,17 @@ class KeyCommands(LateCommands):
         app.command(name="list")(key_commands.list_keys)
 
 
+class DataCommands(LateCommands):
+    """`findspot data ...`"""
+
+    def register(self, app: typer.Typer) -> None:
+        from findspot.cli import data_commands
+
+        app.command()(data_commands.ls)
+        app.command()(data_commands.cat)
+        app.command()(data_commands.stat)
+
+
 class PluginCommands(LateCommands):
     """`findspot plugins ...`"""
 

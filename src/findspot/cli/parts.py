@@ -34,11 +34,13 @@ def chosen_part(columns: list[str] | None, rows: str | None) -> dict[str, Any]:
     {'columns': ['a', 'b', 'c'], 'rows': slice(10, 20, None)}
 
     Raises:
-        UsageMistake: the rows are no range.
+        UsageMistake: no column is named, or the rows are no range.
     """
     part: dict[str, Any] = {}
     if columns:
         part["columns"] = [name for text in columns for name in text.split(",") if name]
+        if not part["columns"]:
+            raise UsageMistake("--columns names none.", how="Write --columns a,b.")
     if rows is not None:
         part["rows"] = _slice(rows)
     return part

@@ -160,6 +160,15 @@ def size(count: int) -> str:
     raise AssertionError(count)
 
 
+def counted(count: int, noun: str) -> str:
+    """So many of something.
+
+    >>> counted(1, "version"), counted(2, "version")
+    ('1 version', '2 versions')
+    """
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def age(time: datetime | None) -> str:
     """How long ago, in one unit."""
     if time is None:
