@@ -14,6 +14,7 @@ def test_help_of_everything_makes_no_group() -> None:
         "get_command(app); print(*sys.modules, sep='\\n')"
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert "rich" not in done.stdout.split()
     loaded = set(done.stdout.splitlines())
     assert "findspot.cli.groups" in loaded
     assert {"findspot.cli.naming_commands", "findspot.cli.link_commands"} & loaded == set()

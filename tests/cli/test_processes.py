@@ -189,7 +189,8 @@ def test_help() -> None:
         assert f" {name} " in overview.out
     told = run_process("run", "-h").out
     assert "findspot run training:train -p lr=0.1 --experiment sweep" in told
-    assert run_process().out.strip() == overview.out.strip()
+    assert "script.py:score -i rows=https://example.org/iris.csv" in told  # in one line
+    assert run_process().err.strip() == overview.out.strip()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import sys
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from findspot.cli import (
     artifact_commands,
@@ -24,12 +23,13 @@ from findspot.cli.groups import (
     DataCommands,
     JobCommands,
     KeyCommands,
+    ListedCommands,
     PluginCommands,
 )
 from findspot.cli.run_commands import RUN_EXAMPLES, check, run
 
 
-class Commands(TyperGroup):
+class Commands(ListedCommands):
     """The commands; what goes wrong in one is left to `findspot.cli.main`, except what Typer would
     deal with in its own way before that."""
 
@@ -49,6 +49,7 @@ app = typer.Typer(
     help="Machine-learning experiments in which every artifact knows where it came from.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # its import takes longer than all else that --help does
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -15,7 +15,17 @@ from typer.core import TyperGroup
 from typer.main import get_group
 
 
-class LateCommands(TyperGroup):
+class ListedCommands(TyperGroup):
+    """A group whose help says of each command the whole first sentence."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, each.get_short_help_str(200)) for name, each in self.commands.items()]
+            )
+
+
+class LateCommands(ListedCommands):
     """A group that registers its commands when they are first looked at."""
 
     def register(self, app: typer.Typer) -> None:
@@ -24,7 +34,7 @@ class LateCommands(TyperGroup):
 
     @cached_property
     def _registered(self) -> MutableMapping[str, Any]:
-        app = typer.Typer()
+        app = typer.Typer(rich_markup_mode=None)
         self.register(app)
         return get_group(app).commands
 

@@ -48,7 +48,7 @@ findspot run training:train -p lr=0.1 --experiment sweep
 
 findspot run training.py:train --executor processes --workers 4 --json
 
-findspot run script.py:test_model -p label_column=label -i test_set=https://example.org/iris.csv"""
+findspot run script.py:score -i rows=https://example.org/iris.csv -p depth=3"""
 
 
 def run(
