@@ -288,7 +288,6 @@ def _run(
         RunOptions(
             cache=options.cache_mode,
             seed=options.seed,
-            portable=executor == "processes",
             on_step=options.on_step,
         ),
         before,

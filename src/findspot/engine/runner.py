@@ -19,7 +19,6 @@ from findspot.engine.calls import JobFacts, SavePlan, StepCall, StepResult
 from findspot.engine.conditions import NoCondition, without_missing
 from findspot.engine.context import CURRENT
 from findspot.engine.elements import Calls, elements_key, take_apart
-from findspot.engine.errors import CannotSend
 from findspot.engine.failures import failure_of
 from findspot.engine.keys import key_of, key_parts, named_arguments, sources_document
 from findspot.engine.made import Made, element_name, export
@@ -50,13 +49,11 @@ class RunOptions:
         cache: ``on`` reuses what equal steps made before; ``refresh`` runs every step, for later
             jobs to reuse; ``off`` runs every step, and nothing of it is reused later.
         seed: each step gets a seed of its own derived from it; None: seeds are left alone.
-        portable: tasks must be in a form that can be sent to other processes.
         on_step: told of each change of a step.
     """
 
     cache: CacheMode = "on"
     seed: int | None = None
-    portable: bool = False
     on_step: Callable[[StepRecord], None] | None = None
 
 
@@ -98,7 +95,6 @@ class Runner:
         self._made = Made(plan, given, opaque)
         self._codes: dict[str, Fingerprint] = {}
         self._sources: dict[str, Digest] = {}
-        self._portable: dict[str, TaskSource] = {}
         self._position = {name: index for index, name in enumerate(plan.order)}
         self._earlier = Earlier(space, job.id, job.project, len(plan.order))
         self._singles = Singles(space, patient=CURRENT.get() is None)
@@ -415,7 +411,7 @@ class Runner:
             job=self._job,
             step=step.name,
             spec=spec,
-            source=self._sendable(step, source),
+            source=source,
             arguments=arguments,
             saves=saves,
             seed=seed,
@@ -531,14 +527,6 @@ class Runner:
                 chosen[save.name] = [save.handler, dict(save.handler_args)]
         return chosen
 
-    def _sendable(self, step: Step, source: TaskSource) -> TaskSource:
-        if not self._options.portable:
-            return source
-        found = self._portable.get(step.task)
-        if found is None:
-            found = self._portable[step.task] = source.portable()
-        return found
-
     # ------------------------------------------------------------------ records
 
     def _settle(self, record: StepRecord) -> None:
@@ -563,8 +551,6 @@ class Runner:
 
     def _fail(self, step: Step, error: Exception) -> None:
         """The step cannot even be started."""
-        if isinstance(error, CannotSend):
-            error = CannotSend(step.name, error.reason)
         failure = failure_of(error)
         self._say(step.name, failure.traceback or failure.message, "ERROR")
         time = now()
