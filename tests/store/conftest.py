@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Stores share a place for unfinished work in the system's temporary folder; the tests of
+    another process must not find theirs tidied away."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("temporary")))
+        patch.setattr(tempfile, "tempdir", None)
+        yield
+
+
 @pytest.fixture(params=KINDS)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
     """An empty store; each test that takes it runs on every kind."""
@@ -57,7 +68,7 @@ def new_store(kind: str, request: pytest.FixtureRequest, folder: Path) -> BlobSt
         bucket = request.getfixturevalue("s3_bucket")
         return ObjectBlobStore(f"{bucket}/pre/fix", scratch_folder=scratch)
     if kind == "cached":
-        remote = ObjectBlobStore("s3://test", client=MemoryStore())
+        remote = ObjectBlobStore("s3://test", client=MemoryStore(), scratch_folder=scratch)
         return CachedBlobStore(remote, folder / "cache", 100 << 20)
     return LocalBlobStore(folder / "blobs", durable=kind == "durable")
 
