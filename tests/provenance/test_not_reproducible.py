@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from findspot import NotFound, Workspace, start_job
@@ -108,7 +110,6 @@ def outcome(ws: Workspace, old: Any, new: Any, tolerance: float = 0.0, **options
 
 
 def test_arrays_within_a_tolerance(ws: Workspace) -> None:
-    np = pytest.importorskip("numpy")
     old = np.array([1.0, np.nan, 3.0])
     assert outcome(ws, old, old.copy()) == "identical"
     assert outcome(ws, old, old + 0.01) == "different"
@@ -121,11 +122,10 @@ def test_arrays_within_a_tolerance(ws: Workspace) -> None:
 
 
 def test_tables_within_a_tolerance(ws: Workspace) -> None:
-    pd = pytest.importorskip("pandas")
     old = pd.DataFrame({"name": ["a", "b"], "x": [1.0, 2.0], "n": [1, 2]})
     assert outcome(ws, old, old.assign(x=old.x + 0.01)) == "different"
     assert outcome(ws, old, old.assign(x=old.x + 0.01), 0.1) == "equal"
-    assert outcome(ws, old, old.assign(x=[1.0, None]), 9.0) == "different"
+    assert outcome(ws, old, old.assign(x=[1.0, float("nan")]), 9.0) == "different"
     assert outcome(ws, old, old.assign(name=["a", "c"]), 0.1) == "different"
     assert outcome(ws, old, old.assign(n=[1, 3]), 9.0) == "different"
 

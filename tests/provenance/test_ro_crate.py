@@ -16,8 +16,6 @@ from findspot.core.errors import BlobDamaged
 from findspot.provenance import FolderInUse, NotEnded, to_ro_crate
 from provenance_pieces import COUNTING, Write, write_wordy
 
-pytest.importorskip("rocrate")
-
 
 def read(folder: Path) -> Any:
     """The crate as the library has it; every file that it lists is there."""

@@ -278,10 +278,9 @@ def delete(
     what = f"all versions of {version.key!r}" if every else version.uri
     if not yes:
         confirm(f"Delete {what}?", undone="Nothing is deleted.")
-    catalog = workspace.existing_catalog
     if every:
-        count = catalog.delete_artifact(version.project, version.key, force=force)
+        count = workspace.delete_artifact(version.key, project=version.project, force=force)
         typer.echo(f"Deleted {count} version{'' if count == 1 else 's'} of {version.key}.")
     else:
-        catalog.delete_version(version.uid, force=force)
+        workspace.delete_version(version, force=force)
         typer.echo(f"Deleted {version.uri}.")

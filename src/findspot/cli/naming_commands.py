@@ -8,8 +8,6 @@ import typer
 
 from findspot.cli.artifact_commands import Key, Ref
 from findspot.cli.options import AsJson, Project, existing_workspace
-from findspot.core.errors import NotFound
-from findspot.core.names import check_key, check_tag
 
 Tag = Annotated[str, typer.Argument(help="The tag.", metavar="TAG")]
 Force = Annotated[bool, typer.Option("--force", help="Even if the tag is protected.")]
@@ -27,37 +25,14 @@ def tag(
 ) -> None:
     """Set or move a tag to a version."""
     options: dict[str, Any] = {} if expected is None else {"expected": expected or None}
-    workspace = existing_workspace()
-    version = workspace.get_artifact(ref, project=project)
-    if force:
-        event = workspace.existing_catalog.set_tag(
-            version.project,
-            version.key,
-            check_tag(name),
-            version.version,
-            owner=workspace.owner,
-            force=True,
-            **options,
-        )
-    else:
-        event = workspace.tag(version, name, **options)
+    event = existing_workspace().tag(ref, name, project=project, force=force, **options)
     before = "" if event.previous is None else f" (was on {event.previous})"
     typer.echo(f"{event.key}:{event.tag} is version {event.version}{before}")
 
 
 def untag(key: Key, name: Tag, force: Force = False, project: Project = None) -> None:
     """Take a tag off."""
-    workspace = existing_workspace()
-    if force:
-        where = project or workspace.project
-        tags = workspace.existing_catalog.tags(where, check_key(key))
-        if name not in tags:
-            raise NotFound("tag", f"{key}:{name}", near=list(tags)[:5])
-        event = workspace.existing_catalog.set_tag(
-            where, key, name, None, owner=workspace.owner, force=True
-        )
-    else:
-        event = workspace.untag(key, name, project=project)
+    event = existing_workspace().untag(key, name, project=project, force=force)
     typer.echo(f"{event.key}:{event.tag} is no more (was on {event.previous})")
 
 
