@@ -7,6 +7,23 @@ from collections.abc import Iterator
 
 import pytest
 
+SERVERS = frozenset({"postgres_server", "s3_server"})
+SERVER_KINDS = frozenset({"postgres", "s3"})
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The quick loop does without servers: what runs on PostgreSQL or S3 too is marked slow there."""
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        chosen = (
+            set()
+            if callspec is None
+            else {v for v in callspec.params.values() if isinstance(v, str)}
+        )
+        if SERVERS & set(getattr(item, "fixturenames", ())) or SERVER_KINDS & chosen:
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def own_home(
