@@ -187,6 +187,7 @@ BROKEN = [
     ("raise RuntimeError('no luck')", "RuntimeError: no luck"),
     ("import json\njson.loads('{')", "JSONDecodeError"),
     ("open('nothing')", "FileNotFoundError"),
+    ("import findspot\nfindspot.load_artifact('none')", "There is no artifact"),
 ]
 
 

@@ -23,7 +23,17 @@ from findspot.core.types import (
     Type,
     Union,
 )
-from findspot.graph.spec import ArtifactInput, Opaque, OutputSpec, Parameter, TaskGraph
+from findspot.graph.spec import (
+    ArtifactInput,
+    InputSpec,
+    Opaque,
+    OutputSpec,
+    Parameter,
+    Ref,
+    Step,
+    TaskGraph,
+    TaskSpec,
+)
 from findspot.graph.values import InvalidValue, check_values, parse_parameters, parse_value
 
 ARRAY = Simple("numpy.ndarray", python="numpy.ndarray")
@@ -233,3 +243,30 @@ def test_versions_of_a_type(python: str, type_: Type, good: bool) -> None:
 def test_a_version_that_is_unpacked_must_have_parts(python: str, good: bool) -> None:
     problems = check_values(GRAPH, {"seed": 1}, {**CHOSEN, "pair": python})
     assert (problems == []) is good
+
+
+def test_a_parameter_without_a_type_must_be_what_its_task_takes() -> None:
+    task = TaskSpec(
+        name="grow",
+        source="m:grow",
+        inputs=(InputSpec("x", NUMBER), InputSpec("n", INTEGER, keyword_only=True)),
+    )
+    graph = TaskGraph(
+        name="g",
+        parameters={name: Parameter(name=name, required=True) for name in ("x", "n", "free")},
+        tasks={"grow": task},
+        steps={
+            "first": Step(name="first", task="grow", args=(Ref("x"),), kwargs={"n": Ref("n")}),
+            "second": Step(name="second", task="grow", args=([Ref("free")],)),
+        },
+    )
+    assert check_values(graph, {"x": 1, "n": 2, "free": "any"}, {}) == []
+    problems = check_values(graph, {"x": "1", "n": 2.5, "free": None}, {})
+    assert [(p.path, p.expected) for p in problems] == [
+        ("$.parameters.x", "number"),
+        ("$.parameters.n", "integer"),
+    ]
+    values, none = parse_parameters(graph, {"x": "1", "n": "2", "free": "3"})
+    assert (values, none) == ({"x": 1, "n": 2, "free": 3}, [])
+    _, problems = parse_parameters(graph, {"n": "two"})
+    assert [p.expected for p in problems] == ["integer"]

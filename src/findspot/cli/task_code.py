@@ -45,8 +45,11 @@ def short_failures(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except FindspotError:
-        raise
+    except FindspotError as error:
+        place = _import_place(error)
+        if place is None or os.environ.get("FINDSPOT_DEBUG"):
+            raise
+        raise CodeFailed(what, error, place) from error
     except Exception as error:
         place = _place(error)
         if place is None or os.environ.get("FINDSPOT_DEBUG"):
@@ -75,10 +78,22 @@ def _place(error: Exception) -> str | None:
     """Where the user's code raised; None where no code of the user's is involved."""
     if isinstance(error, SyntaxError):
         return ""
-    installed = ("<frozen", *map(sysconfig.get_path, ("stdlib", "purelib", "platlib")))
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if frame.filename.startswith(_OWN):
             return None  # Findspot's own fault, whoever called it
-        if not frame.filename.startswith(installed):
+        if not _is_installed(frame.filename):
             return f"{frame.filename}:{frame.lineno}"
     return None
+
+
+def _import_place(error: FindspotError) -> str | None:
+    """The line of a user's module that called what refused, while the module was imported."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        own = frame.filename.startswith(_OWN) or _is_installed(frame.filename)
+        if frame.name == "<module>" and not own:
+            return f"{frame.filename}:{frame.lineno}"
+    return None
+
+
+def _is_installed(file: str) -> bool:
+    return file.startswith(("<frozen", *map(sysconfig.get_path, ("stdlib", "purelib", "platlib"))))

@@ -16,6 +16,7 @@ from findspot.core.records import VersionRecord
 from findspot.core.references import Reference, parse_reference
 from findspot.engine.external import ExternalArtifact
 from findspot.engine.values import Saved, shared
+from findspot.graph.narrowing import narrowed
 from findspot.graph.spec import ArtifactInput, Opaque, OutputSpec, TaskGraph
 from findspot.graph.suggestions import suggestion
 from findspot.graph.values import check_values
@@ -153,6 +154,7 @@ class _Choice:
         graph, chosen = self._graph, self._chosen
         types: dict[str, str] = {}
         inputs = dict(graph.artifact_inputs)
+        parameters = narrowed(graph)
         for name in (*graph.parameters, *graph.artifact_inputs):
             value = chosen.given.get(name)
             if isinstance(value, Saved):
@@ -162,7 +164,7 @@ class _Choice:
             else:
                 continue
             if name in graph.parameters:
-                output = OutputSpec(name, graph.parameters[name].type)
+                output = OutputSpec(name, parameters[name].type)
                 inputs[name] = ArtifactInput(name=name, outputs=(output,))
         plain = {name: p for name, p in graph.parameters.items() if name not in types}
         asked = replace(graph, parameters=plain, artifact_inputs=inputs)

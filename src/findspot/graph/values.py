@@ -24,6 +24,7 @@ from findspot.graph.classes import class_type
 from findspot.graph.compatibility import fits
 from findspot.graph.hierarchy import ClassHierarchy, ImportedHierarchy
 from findspot.graph.inference import infer, value_fits
+from findspot.graph.narrowing import narrowed
 from findspot.graph.paths import child, locate
 from findspot.graph.spec import Opaque, TaskGraph
 from findspot.graph.suggestions import suggestion
@@ -96,11 +97,13 @@ def parse_parameters(
 ) -> tuple[dict[str, Any], list[Problem]]:
     """The values of parameters that were given as text, and what is wrong with the texts.
 
-    A parameter whose type is not known, but whose default is text, takes text.
+    A parameter without a type takes what the task takes that it is given to; where that is not
+    known either, but its default is text, text.
     """
     values, problems = {}, []
+    parameters = narrowed(graph)
     for name, text in texts.items():
-        parameter = graph.parameters.get(name)
+        parameter = parameters.get(name)
         if parameter is None:
             problems.append(_unknown(name, "$.parameters", "parameter", graph.parameters))
             continue
@@ -136,13 +139,14 @@ def check_values(
         hierarchy: as for `findspot.graph.checking.check`.
     """
     problems = []
-    for name, parameter in graph.parameters.items():
+    for name, parameter in narrowed(graph).items():
         path = child("$.parameters", name)
         location = locate(graph.locations, path)
         if name not in params:
             if parameter.required:
                 message = f"The parameter {name!r} has no default, and no value is given."
-                problems.append(Problem(path, message, location, str(parameter.type)))
+                expected = "" if parameter.type == UNKNOWN else str(parameter.type)
+                problems.append(Problem(path, message, location, expected))
             continue
         value = params[name]
         if value is parameter.default and not parameter.required:
