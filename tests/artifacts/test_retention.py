@@ -9,7 +9,9 @@ import pytest
 
 from findspot import Workspace
 from findspot.artifacts.collecting import CollectionReport, collect, plan_collection
+from findspot.artifacts.kinds.updates import updates_of
 from findspot.artifacts.leases import LeaseLost, lease
+from findspot.artifacts.links import link, unlink
 from findspot.artifacts.retention import RetentionRule, retention_rules, rules_from
 from findspot.artifacts.settings import BadSettings
 from findspot.catalog.errors import AlreadyLeased
@@ -18,6 +20,7 @@ from findspot.core.digests import Digest
 from findspot.core.errors import NotFound
 from findspot.core.ids import new_uid
 from findspot.core.records import JobInput, JobRecord, Lease, Producer, StepRecord, now
+from findspot.models import update_model
 
 DAY = timedelta(days=1)
 LAST = RetentionRule(keep_last=1)
@@ -159,6 +162,98 @@ def test_what_a_script_read_stays_with_what_it_made(local: Workspace) -> None:
     assert reasons(local, *rules)["read:1"] == "made:1 descends from it"
 
 
+class TestLinks:
+    """What a version that stays links to stays with it."""
+
+    RULES = (RetentionRule(key="model", keep_last=1), RetentionRule(keep_last=0))
+
+    def test_extra_data_stay_and_what_they_descend_from(self, space: Workspace) -> None:
+        data, _ = record_chain(space, "data", "chart")
+        model = space.save_artifact(1, "model")
+        link(space, model, "chart", space.get_artifact("chart"))
+        link(space, model, "page", "https://example.org/card")
+        found = reasons(space, *self.RULES)
+        assert found["chart:1"] == "model:1 links to it"
+        assert found["data:1"] == "chart:1 descends from it"
+        report = run(space, *self.RULES, days=1)
+        assert report.deleted == []
+        assert space.load_artifact(data) == "data"
+
+    def test_only_links_of_versions_that_stay_count(self, local: Workspace) -> None:
+        chart = local.save_artifact(0, "chart")
+        old = local.save_artifact(1, "model")
+        local.save_artifact(2, "model")
+        link(local, old, "chart", chart)
+        assert set(run(local, *self.RULES).deleted) == {chart.uid, old.uid}
+
+    def test_a_link_that_was_taken_off_or_set_anew_keeps_nothing(self, local: Workspace) -> None:
+        first, second, third = (local.save_artifact(n, "chart") for n in range(3))
+        model = local.save_artifact(1, "model")
+        link(local, model, "chart", first)
+        link(local, model, "chart", second)
+        link(local, model, "other", third)
+        unlink(local, model, "other")
+        assert set(run(local, *self.RULES).deleted) == {first.uid, third.uid}
+
+    def test_circles_and_links_to_what_is_gone(self, local: Workspace) -> None:
+        names = ("model", "a", "b")
+        uids = {name: local.save_artifact(0, name).uid for name in names}
+        gone = local.save_artifact(0, "gone")
+        for name, target in zip(names, ("a", "b", "model"), strict=True):
+            link(local, name, "next", local.get_artifact(target))
+        link(local, "b", "itself", local.get_artifact("b"))
+        link(local, "b", "gone", gone)
+        local.catalog.delete_version(gone.uid)
+        found = reasons(local, *self.RULES)
+        assert (found["a:1"], found["b:1"]) == ("model:1 links to it", "a:1 links to it")
+        local.catalog.delete_version(uids["model"])
+        assert set(run(local, *self.RULES).deleted) == {uids["a"], uids["b"]}
+
+    def test_a_rule_may_say_otherwise(self, local: Workspace) -> None:
+        link(local, local.save_artifact(1, "model"), "chart", local.save_artifact(0, "chart"))
+        loose = (self.RULES[0], RetentionRule(keep_last=0, keep_links=False))
+        assert reasons(local, *loose)["chart:1"].startswith("-")
+        assert reasons(local, self.RULES[0], *rules_from([{"keep_last": 0}], "f"))["chart:1"]
+        record_chain(local, "raw", "clean")
+        link(local, "model", "clean", local.get_artifact("clean"))
+        no_lineage = (self.RULES[0], RetentionRule(keep_last=0, keep_lineage=False))
+        found = reasons(local, *no_lineage)
+        assert found["clean:1"] == "model:1 links to it"
+        assert found["raw:1"].startswith("-")
+
+    def test_a_link_to_what_lineage_alone_would_not_keep(self, local: Workspace) -> None:
+        """``raw`` is first met as an ancestor that its rule does not keep, then as a target."""
+        record_chain(local, "origin", "raw", "model")
+        link(local, "model", "raw", local.get_artifact("raw"))
+        link(local, "raw", "note", local.save_artifact(0, "note"))
+        rules = (
+            self.RULES[0],
+            RetentionRule(key="raw", keep_last=0, keep_lineage=False),
+            RetentionRule(keep_last=0),
+        )
+        found = reasons(local, *rules)
+        assert found["raw:1"] == "model:1 links to it"
+        assert found["note:1"] == "raw:1 links to it"
+        assert not found["origin:1"].startswith("-")
+
+    def test_updates_of_a_model_stay_with_it(self, local: Workspace) -> None:
+        model = local.save_artifact(1, "model", kind="model")
+        update_model(model, metrics={"accuracy": 0.5}, workspace=local)
+        local.save_artifact(3, "old/updates")
+        report = run(local, *self.RULES)
+        assert len(report.deleted) == 1
+        assert updates_of(local, model)[0].fields == {"metrics": {"accuracy": 0.5}}
+
+    def test_linked_to_since_the_plan_was_made(self, space: Workspace) -> None:
+        chart, other = space.save_artifact(0, "chart"), space.save_artifact(0, "other")
+        space.save_artifact(1, "model")
+        plan = plan_collection(space, self.RULES)
+        assert {version.uid for version in plan.going} == {chart.uid, other.uid}
+        link(space, "model", "chart", chart)
+        report = collect(space, plan, dry_run=False)
+        assert (report.spared, report.deleted) == ([chart.uid], [other.uid])
+
+
 def test_an_unfinished_job_keeps_what_it_uses(local: Workspace) -> None:
     given = local.save_artifact(1, "given")
     job = JobRecord(
@@ -188,6 +283,7 @@ def test_an_unfinished_job_keeps_what_it_uses(local: Workspace) -> None:
         ({"keep_last": 1, "keys": "a"}, "a rule has"),
         ({"keep_last": 1, "labels": {"a": 1}}, "table of texts"),
         ({"keep_last": 1, "keep_tagged": 1}, "true or false"),
+        ({"keep_last": 1, "keep_links": "no"}, "true or false"),
         ({"keep_last": 1, "key": 1}, "text"),
         (7, "no table"),
     ],

@@ -30,7 +30,7 @@ from findspot.catalog.protocol import Batch, NewVersion
 from findspot.catalog.sql_catalog import SqlCatalog
 from findspot.core.errors import NotFound
 from findspot.core.ids import new_uid
-from findspot.core.records import Lease, now
+from findspot.core.records import Lease, Link, now
 from findspot.store.local import LocalBlobStore
 from retention_processes import collect_on_and_on, save_and_delete
 
@@ -123,6 +123,25 @@ class Collecting(RuleBasedStateMachine):
         uid = sorted(self.recorded)[which % len(self.recorded)]
         self.space.catalog.delete_version(uid)
 
+    @rule(content=contents, which=choice, linked=st.integers(0, 3))
+    def save_linked(self, content: bytes, which: int, linked: int) -> None:
+        """A version, some others that it links to, and then one that is newer than all of these."""
+        uids = [self.space.save_artifact(content, "a").uid for _ in range(linked + 2)]
+        self.recorded.update(dict.fromkeys(uids, ("a", content)))
+        for target in uids[1:-1]:
+            self.add_link(uids[0], target)
+        there = sorted(self.there())
+        self.add_link(uids[-1], there[which % len(there)])
+
+    def add_link(self, uid: str, target: str) -> None:
+        self.space.catalog.add_links([Link(uid, target, target, "artifact", "", now())])
+
+    @precondition(lambda self: self.there())
+    @rule(which=choice, to=choice)
+    def link(self, which: int, to: int) -> None:
+        there = sorted(self.there())
+        self.add_link(there[which % len(there)], there[to % len(there)])
+
     @precondition(lambda self: self.recorded)
     @rule(which=choice)
     def load(self, which: int) -> None:
@@ -149,7 +168,8 @@ class Collecting(RuleBasedStateMachine):
         rules=st.sampled_from(sorted(RULES)),
         grace_hours=st.sampled_from([0, 24]),
         between=st.lists(
-            st.sampled_from(["begin", "leased", "end", "load", "dies", "crash"]) | st.none(),
+            st.sampled_from(["begin", "leased", "end", "load", "link", "dies", "crash"])
+            | st.none(),
             max_size=12,
         ),
         content=contents,
@@ -175,6 +195,8 @@ class Collecting(RuleBasedStateMachine):
                     self.end_save(which)
                 case "dies" if self.saves:
                     self.save_dies(which)
+                case "link" if self.there():
+                    self.link(which, which + 1)
                 case "load" if self.recorded:
                     self.load(which)
                 case "crash":
@@ -192,10 +214,15 @@ class Collecting(RuleBasedStateMachine):
             except _Crash:
                 report = None
         there = self.there()
-        for uid in self.recorded.keys() - there.keys():
-            del self.recorded[uid]
         if report is not None and rules == "none":
             assert report.deleted == []
+        if report is not None:
+            # What a version that was to stay links to has stayed. (One that was to go and was
+            # spared at the last moment may have lost what it alone linked to.)
+            for targets in self.space.catalog.linked(there.keys() - set(report.spared)).values():
+                assert not targets & set(report.deleted)
+        for uid in self.recorded.keys() - there.keys():
+            del self.recorded[uid]
 
     @invariant()
     def every_version_has_its_bytes(self) -> None:

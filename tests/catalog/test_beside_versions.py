@@ -32,6 +32,24 @@ def test_the_newest_link_of_a_name_counts(catalog: Catalog) -> None:
     assert catalog.links(plot) == []
 
 
+def test_what_many_versions_link_to(catalog: Catalog) -> None:
+    a, b, c, gone = (save(catalog, key).uid for key in ("a", "b", "c", "gone"))
+    catalog.add_links(
+        [
+            Link(a, "chart", c, "artifact", "", at(0)),
+            Link(a, "chart", b, "artifact", "", at(1)),
+            Link(a, "table", gone, "artifact", "", at(1)),
+            Link(a, "page", "https://example.org", "url", "", at(1)),
+            Link(b, "back", a, "artifact", "", at(1)),
+            Link(c, "off", a, "artifact", "", at(1)),
+            Link(c, "off", "", "artifact", "", at(2)),
+        ]
+    )
+    catalog.delete_version(gone)
+    assert catalog.linked([a, b, c, gone]) == {a: {b, gone}, b: {a}}
+    assert catalog.linked([]) == {}
+
+
 def test_links_begin_at_versions_that_exist(catalog: Catalog) -> None:
     model = save(catalog, "model").uid
     with pytest.raises(NotFound):

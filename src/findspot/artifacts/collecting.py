@@ -3,8 +3,8 @@
 Nothing reachable is ever lost, whatever runs beside a collection or cuts it off. The argument:
 
 1. A version is forgotten in one transaction, which leaves out those that a lease keeps, that an
-   unfinished job uses, that were tagged, or used by a job, since the plan was made. Only its record
-   goes; its blobs are looked at afterwards, as any others.
+   unfinished job uses, that were tagged, linked to, or used by a job, since the plan was made. Only
+   its record goes; its blobs are looked at afterwards, as any others.
 2. A blob that no record needs goes to quarantine first, not away. The one danger is a save that
    found the blob stored, and so did not write it, and that records its version only now. To whoever
    asks for a quarantined blob the store gives it back, so the version loads meanwhile.

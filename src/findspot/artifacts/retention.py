@@ -12,6 +12,7 @@ from arguments, or from ``findspot.toml``::
     keep_days = 30          # and all that are younger than thirty days
     keep_tagged = true      # and those with a tag (this is the default)
     keep_lineage = true     # and what a version that stays descends from (the default)
+    keep_links = true       # and what a version that stays links to (the default)
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class RetentionRule:
         keep_days: those younger than so many days stay.
         keep_tagged: those with a tag stay.
         keep_lineage: those stay that a version which stays was made from.
+        keep_links: those stay that a version which stays links to: its extra data and updates.
 
     Raises:
         ValueError: neither ``keep_last`` nor ``keep_days`` is given, or one is negative, or there
@@ -60,6 +62,7 @@ class RetentionRule:
     keep_days: float | None = None
     keep_tagged: bool = True
     keep_lineage: bool = True
+    keep_links: bool = True
 
     def __post_init__(self) -> None:
         if self.keep_last is None and self.keep_days is None:
@@ -144,7 +147,7 @@ def _mistakes(table: object, path: str) -> Iterator[tuple[str, str]]:
                 yield f"{path}.{name}", "it must be a whole number"
             case "keep_days" if not number:
                 yield f"{path}.{name}", "it must be a number"
-            case "keep_tagged" | "keep_lineage" if not isinstance(value, bool):
+            case "keep_tagged" | "keep_lineage" | "keep_links" if not isinstance(value, bool):
                 yield f"{path}.{name}", "it must be true or false"
             case "labels" if not isinstance(value, dict) or not all(
                 isinstance(text, str) for text in value.values()
@@ -188,7 +191,7 @@ def decide(
             candidates[candidate.uid] = candidate
             if not candidate.reason and candidate.uid in kept:
                 candidate.reason = kept[candidate.uid]
-    _keep_lineage(space, candidates)
+    _keep_reached(space, candidates)
     return [
         PlannedVersion(
             c.uid,
@@ -242,33 +245,53 @@ def _records(space: ArtifactSpace, project: str) -> Iterator[VersionRecord]:
             return
 
 
-def _keep_lineage(space: ArtifactSpace, candidates: Mapping[str, _Candidate]) -> None:
-    """Give those a reason to stay that went into versions that stay.
+def _keep_reached(space: ArtifactSpace, candidates: Mapping[str, _Candidate]) -> None:
+    """Give those a reason to stay that went into versions that stay, or that these link to.
 
-    A version that leads only through deleted ones to one that stays has gone into it as well.
+    A version that leads only through others that go to one that stays has gone into it as well. A
+    link counts only where the version that has it stays. Circles end, as nothing is kept twice.
     """
     if not any(
-        not c.reason and c.rule is not None and c.rule.keep_lineage for c in candidates.values()
+        not c.reason and c.rule is not None and (c.rule.keep_lineage or c.rule.keep_links)
+        for c in candidates.values()
     ):
         return
-    frontier = {uid: uid for uid, c in candidates.items() if c.reason}
-    seen = set(frontier)
-    while frontier:
-        found: dict[str, str] = {}
-        for uid, parents in space.existing_catalog.parents(frontier).items():
-            for parent in parents - seen:
-                seen.add(parent)
+    catalog = space.existing_catalog
+    kept = {uid: uid for uid, c in candidates.items() if c.reason}
+    passed: dict[str, str] = {}
+    """Versions that go, or are gone already, and the version that stays which they went into."""
+    descended: set[str] = set()
+    while kept or passed:
+        frontier = passed | kept
+        newly: dict[str, str] = {}
+        passed = {}
+        for uid, parents in catalog.parents(frontier).items():
+            child = frontier[uid]
+            for parent in parents - descended:
+                descended.add(parent)
                 candidate = candidates.get(parent)
-                child = frontier[uid]
                 if candidate is None:
-                    found[parent] = child
+                    passed[parent] = child
+                elif candidate.reason:
+                    continue  # its own parents are looked at because it stays
                 elif candidate.rule is not None and candidate.rule.keep_lineage:
-                    owner = candidates[child]
-                    candidate.reason = f"{owner.key}:{owner.number} descends from it"
-                    found[parent] = parent
+                    candidate.reason = f"{_short(candidates[child])} descends from it"
+                    newly[parent] = parent
                 else:
-                    found[parent] = child
-        frontier = found
+                    passed[parent] = child
+        for uid, targets in catalog.linked(kept).items():
+            for target in targets:
+                candidate = candidates.get(target)
+                if candidate is None or candidate.reason or candidate.rule is None:
+                    continue
+                if candidate.rule.keep_links:
+                    candidate.reason = f"{_short(candidates[uid])} links to it"
+                    newly[target] = target
+        kept = newly
+
+
+def _short(candidate: _Candidate) -> str:
+    return f"{candidate.key}:{candidate.number}"
 
 
 def _why_it_goes(candidate: _Candidate) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 Row: TypeAlias = tuple[Any, ...]
 T = TypeVar("T")
 
-FORMAT = 2
+FORMAT = 3
 """The number of the newest migration that this program knows."""
 
 LIST_SIZES = (1, 4, 16, 64, 256)

@@ -120,7 +120,7 @@ def _used_by_jobs(
     session: Session, uids: Sequence[str], since: int | None, dead: Collection[str]
 ) -> set[str]:
     """Those of the versions that a job which is not over made, reads, or was given; and those that
-    a job created since then reads."""
+    a job created since then reads, or that were linked to since then."""
     wanted = set(uids)
     used: set[str] = set()
     live: list[str] = []
@@ -146,6 +146,8 @@ def _used_by_jobs(
                     f" WHERE u.version IN ({text}) AND j.created > ?"
                 )
                 used.update(row[0] for row in session.rows(sql, [*values, since]))
+            linked = f"SELECT target FROM links WHERE target IN ({text}) AND time > ?"
+            used.update(row[0] for row in session.rows(linked, [*values, since]))
     return used
 
 

@@ -67,6 +67,17 @@ class AlreadyLeased(Conflict):
         )
 
 
+class ScheduleExists(Conflict):
+    """The name of a new schedule is in use."""
+
+    def __init__(self, project: str, name: str) -> None:
+        self.project, self.name = project, name
+        super().__init__(
+            f"There is a schedule {name!r} in project {project!r} already.",
+            how="Choose another name, or say that it is to be replaced.",
+        )
+
+
 class JobMoved(Conflict):
     """A job is in none of the states that a change of it expects."""
 

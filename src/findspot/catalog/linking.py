@@ -49,6 +49,25 @@ def links_to(session: Session, target: str) -> list[Link]:
     return [_link_from(row) for row in rows]
 
 
+def linked_by(session: Session, uids: Iterable[str]) -> dict[str, set[str]]:
+    """See `Catalog.linked`."""
+    found: dict[str, set[str]] = {}
+    for chunk in chunks(uids):
+        text, values = marks(chunk)
+        newest = {
+            (version, name): (target, kind)
+            for version, name, target, kind in session.rows(
+                f"SELECT version, name, target, kind FROM links WHERE version IN ({text})"
+                " ORDER BY id",
+                values,
+            )
+        }
+        for (version, _), (target, kind) in newest.items():
+            if kind == "artifact" and target:
+                found.setdefault(version, set()).add(target)
+    return found
+
+
 def add_signature(session: Session, signature: Signature) -> None:
     """See `Catalog.add_signature`."""
     check_versions(session, {signature.version})

@@ -28,6 +28,7 @@ from findspot.core.records import (
     MetricPoint,
     Page,
     Resource,
+    ScheduleRecord,
     Signature,
     Snapshot,
     SourceRead,
@@ -250,7 +251,8 @@ class Catalog(Protocol):
 
         Args:
             tagged: False leaves out versions with any tag.
-            used_since: leaves out versions that are inputs of a job created later than this.
+            used_since: leaves out versions that are inputs of a job created later than this, or
+                that a link made later than this leads to.
         """
         ...
 
@@ -267,6 +269,11 @@ class Catalog(Protocol):
 
     def linked_from(self, target: str) -> list[Link]:
         """Links that point at exactly this target now, newest first."""
+        ...
+
+    def linked(self, uids: Iterable[str]) -> dict[str, set[str]]:
+        """For versions, the uids of the versions that they link to now, deleted ones too; those
+        that link to none are left out."""
         ...
 
     def add_signature(self, signature: Signature) -> None:
@@ -385,6 +392,29 @@ class Catalog(Protocol):
         self, resource: Resource, project: str, name: str | None = None
     ) -> Sequence[Snapshot]:
         """All snapshots of a name, or the newest one of each name."""
+        ...
+
+    # ------------------------------------------------------------------ schedules
+
+    def add_schedule(self, record: ScheduleRecord) -> None:
+        """Record a schedule, and its project where that is new; `ScheduleExists` (a `Conflict`)
+        where there is one of its name."""
+        ...
+
+    def move_schedule(self, record: ScheduleRecord) -> bool:
+        """Change a schedule to what the record says, its revision becoming the next one; False,
+        and nothing changes, where it is not at the record's revision any more. Of several who
+        read the same revision, one succeeds."""
+        ...
+
+    def remove_schedule(self, project: str, name: str) -> bool:
+        """Forget a schedule; its definitions and its jobs stay. False where there was none."""
+        ...
+
+    def schedule(self, project: str, name: str) -> ScheduleRecord | None: ...
+
+    def schedules(self, project: str | None = None) -> list[ScheduleRecord]:
+        """The schedules of a project, or of all, by name."""
         ...
 
     # ------------------------------------------------------------------ lineage

@@ -371,3 +371,19 @@ snapshots = Table(
     _number("created"),
     UniqueConstraint("resource", "project", "name", "number", name="snapshots_number"),
 )
+
+schedules = _narrow(
+    "schedules",
+    _key("project"),
+    _key("name"),
+    _text("definition"),  # id of a snapshot
+    _flag("paused"),
+    _number("due", null=True),
+    _number("last_due", null=True),
+    _text("last_job", null=True),
+    _text("worker"),
+    _number("claimed", null=True),
+    _text("owner"),
+    _number("created"),
+    _number("revision"),
+)

@@ -15,7 +15,7 @@ from typing import Any
 
 from findspot.catalog.cursors import Listing, after, cursor_after
 from findspot.catalog.database import Database, Row
-from findspot.catalog.rows import JOB, VERSION, job_from, micros, version_from
+from findspot.catalog.rows import JOB, VERSION, job_from, micros, to_json, version_from
 from findspot.core.records import JobQuery, JobRecord, Page, VersionQuery, VersionRecord
 
 FEW = 2000
@@ -203,6 +203,9 @@ def search_jobs(database: Database, query: JobQuery) -> Page[JobRecord]:
     for name, value in equal:
         if value is not None:
             where.add(f"{name} = ?", value)
+    for name, value in query.labels.items():
+        # The labels' JSON without this one: another text only where it is there.
+        where.add("REPLACE(labels, ?, '') <> labels", to_json({name: value})[1:-1])
     if query.since is not None:
         where.add("created >= ?", micros(query.since))
     if query.until is not None:

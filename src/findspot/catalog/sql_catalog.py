@@ -16,6 +16,7 @@ from findspot.catalog.lineage import LineageReader, parents_of
 from findspot.catalog.linking import (
     add_links,
     add_signature,
+    linked_by,
     links_of,
     links_to,
     signatures_of,
@@ -27,6 +28,13 @@ from findspot.catalog.protocol import ANY_VERSION, Batch, Repeatable, _Any
 from findspot.catalog.reading import CatalogReader
 from findspot.catalog.repeating import find_repeatable
 from findspot.catalog.rows import from_json, micros, to_json
+from findspot.catalog.schedules import (
+    add_schedule,
+    find_schedule,
+    move_schedule,
+    read_schedules,
+    remove_schedule,
+)
 from findspot.catalog.searching import search_jobs, search_versions
 from findspot.catalog.tagging import protect_tag, set_tag, tag_history
 from findspot.catalog.writing import BatchWriter, projects_in
@@ -39,6 +47,7 @@ from findspot.core.records import (
     Lineage,
     Link,
     Page,
+    ScheduleRecord,
     Signature,
     SourceRead,
     TagEvent,
@@ -277,6 +286,9 @@ class SqlCatalog(CatalogReader):
     def linked_from(self, target: str) -> list[Link]:
         return links_to(self._database, target)
 
+    def linked(self, uids: Iterable[str]) -> dict[str, set[str]]:
+        return linked_by(self._database, uids)
+
     def add_signature(self, signature: Signature) -> None:
         with self._database.writing() as session:
             add_signature(session, signature)
@@ -349,6 +361,26 @@ class SqlCatalog(CatalogReader):
             if len(rows) < _PAGE:
                 return
             last = rows[-1][2]
+
+    # ------------------------------------------------------------------ schedules
+
+    def add_schedule(self, record: ScheduleRecord) -> None:
+        with self._database.writing() as session:
+            add_schedule(session, record)
+
+    def move_schedule(self, record: ScheduleRecord) -> bool:
+        with self._database.writing() as session:
+            return move_schedule(session, record)
+
+    def remove_schedule(self, project: str, name: str) -> bool:
+        with self._database.writing() as session:
+            return remove_schedule(session, project, name)
+
+    def schedule(self, project: str, name: str) -> ScheduleRecord | None:
+        return find_schedule(self._database, project, name)
+
+    def schedules(self, project: str | None = None) -> list[ScheduleRecord]:
+        return read_schedules(self._database, project)
 
     # ------------------------------------------------------------------ the rest
 

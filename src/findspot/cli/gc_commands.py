@@ -44,8 +44,8 @@ def gc(
     """Forget versions that retention gives up, delete blobs that nobody needs; --apply does it.
 
     The rules are those of findspot.toml, or one made of --keep-last and --keep-days. Versions with
-    a tag stay, and so do those that a version which stays was made from. Blobs go to quarantine
-    first, and are deleted by a later collection.
+    a tag stay, and so do those that a version which stays was made from or links to. Blobs go to
+    quarantine first, and are deleted by a later collection.
     """
     from findspot.artifacts.collecting import collect
     from findspot.artifacts.retention import retention_rules
