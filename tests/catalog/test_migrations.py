@@ -19,6 +19,7 @@ from findspot.catalog.errors import CatalogDamaged
 from findspot.catalog.schema import metadata
 from findspot.catalog.sql_catalog import SqlCatalog
 from findspot.core.errors import FormatTooNew
+from findspot.core.records import ScheduleRecord
 
 
 def engine_url(url: str) -> str:
@@ -102,7 +103,10 @@ def test_a_format_of_another_program_is_refused(new_url: str) -> None:
 
 def make_first_format(catalog: SqlCatalog) -> None:
     """Take the tables of all migrations but the first off again, as a catalog of then was."""
-    added = ("protected_tags", "links", "signatures", "leases", "lease_versions", "sources")
+    added = (
+        *("protected_tags", "links", "signatures", "leases", "lease_versions", "sources"),
+        "schedules",
+    )
     with catalog._database.writing() as session:
         for table in added:
             session.run(f"DROP TABLE {table}")
@@ -122,6 +126,23 @@ def test_a_catalog_of_the_first_format_is_brought_up(new_url: str) -> None:
     assert catalog.tags("default", "samples") == {"golden": 1}
     assert save(catalog).number == 2
     assert catalog.check() == []
+    catalog.close()
+
+
+def test_a_catalog_of_the_second_format_is_brought_up(new_url: str) -> None:
+    old = open_sql(new_url)
+    record = save(old)
+    with old._database.writing() as session:
+        session.run("DROP TABLE schedules")
+        session.run("UPDATE alembic_version SET version_num = '0002'")
+    old.close()
+    catalog = open_sql(new_url)
+    assert catalog.version(record.uid) == record
+    schedule = ScheduleRecord(
+        project="default", name="nightly", definition=record.uid, created=record.created
+    )
+    catalog.add_schedule(schedule)
+    assert catalog.schedules() == [schedule]
     catalog.close()
 
 

@@ -29,7 +29,7 @@ KINDS: tuple[str, ...] = get_args(Kind)
 JobStatus = Literal["queued", "running", "finished", "failed", "interrupted", "cancelled"]
 ENDED: tuple[JobStatus, ...] = ("finished", "failed", "interrupted", "cancelled")
 StepStatus = Literal["pending", "running", "finished", "failed", "skipped", "interrupted"]
-Resource = Literal["plugin", "entrypoint"]
+Resource = Literal["plugin", "entrypoint", "schedule"]
 
 T = TypeVar("T")
 
@@ -396,6 +396,7 @@ class JobQuery:
     experiment: str | None = None
     name: str | None = None
     status: JobStatus | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
     since: datetime | None = None
     until: datetime | None = None
     limit: int = 50
@@ -423,9 +424,10 @@ class CacheEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """One immutable state of a plugin or an entrypoint; numbered 1, 2, 3 ... under its name.
+    """One immutable state of a plugin, an entrypoint or a schedule.
 
-    `number` is 0 until the catalog has given one. `files` are the plugin's source files.
+    They are numbered 1, 2, 3 ... under their name; `number` is 0 until the catalog has given one.
+    `files` are a plugin's source files.
     """
 
     id: str
@@ -438,6 +440,35 @@ class Snapshot:
     files: tuple[FileEntry, ...] = ()
     owner: str = ""
     created: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleRecord:
+    """Where a schedule stands; what it runs, and when, is its definition.
+
+    Args:
+        definition: id of the snapshot that defines it now.
+        due: the next time at which it starts a job; None: never.
+        last_due: the time that its last job was started for; None for one started by hand.
+        last_job: id of the last job. It is chosen before the job is recorded, so that the job is
+            recorded once however many workers try to start it.
+        worker: the process that is to start the last job, as a job has its own.
+        claimed: when it took that upon itself.
+        revision: grows with each change; a change is made only to the revision that was read.
+    """
+
+    project: str
+    name: str
+    definition: str
+    paused: bool = False
+    due: datetime | None = None
+    last_due: datetime | None = None
+    last_job: str | None = None
+    worker: Mapping[str, Any] = field(default_factory=dict)
+    claimed: datetime | None = None
+    owner: str = ""
+    created: datetime
+    revision: int = 1
 
 
 def document_digest(body: Mapping[str, Any]) -> Digest:
