@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from findspot.core.records import JobStatus, Link, Signature, Snapshot
     from findspot.engine.context import JobContext
     from findspot.engine.jobs import Job
+    from findspot.experiments.recorded import ExperimentListing, RecordedExperiment
+    from findspot.experiments.results import Result
 
 
 class JobListing(list["Job"]):
@@ -39,6 +41,8 @@ class Workspace(ArtifactSpace):
     Args:
         url: a folder, ``file:///folder`` or ``postgresql://...?store=...``; None: found by
             ``FINDSPOT_WORKSPACE`` or by walking up from the current folder.
+        ambient: whether ``FINDSPOT_STORE``, ``FINDSPOT_PROJECT`` and the like count; False for
+            another workspace beside the current one.
         settings: override what the settings file and the environment say.
 
     Raises:
@@ -141,6 +145,29 @@ class Workspace(ArtifactSpace):
         from findspot.engine.jobs import get_job
 
         return get_job(self, id)
+
+    def list_experiments(
+        self, *, project: str | None = None, limit: int = 100, cursor: str | None = None
+    ) -> ExperimentListing:
+        """Experiments that have been run, those with the newest runs first."""
+        from findspot.experiments.recorded import list_experiments
+
+        return list_experiments(self, project=project, limit=limit, cursor=cursor)
+
+    def get_experiment(self, name: str, *, project: str | None = None) -> RecordedExperiment:
+        """An experiment as its runs recorded it, by its name; `NotFound` where there is none."""
+        from findspot.experiments.recorded import get_experiment
+
+        return get_experiment(self, name, project=project)
+
+    def get_result(
+        self, name: str, run: int | None = None, *, project: str | None = None
+    ) -> Result:
+        """What an experiment's newest run (or another one) found, by its name; `NotFound` or
+        `NoRun` where there is none."""
+        from findspot.experiments.recorded import get_result
+
+        return get_result(self, name, run, project=project)
 
     def add_plugin(self, folder: str | Path, *, project: str | None = None) -> Snapshot:
         """Record a plugin's files as they are now; its code is read, not run.

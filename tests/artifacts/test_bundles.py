@@ -126,6 +126,21 @@ class TestRoundTrip:
         assert two.catalog.counts() == counts
         assert two.catalog.check() == []
 
+    def test_what_it_links_to(self, one: Workspace, two: Workspace, file: Path) -> None:
+        one.save_artifact("chart", "chart")
+        gone = one.save_artifact("gone", "gone")
+        one.save_artifact("model", "model")
+        link(one, "model", "chart", "chart")
+        link(one, "chart", "model", "model")
+        link(one, "model", "gone", gone)
+        one.delete_artifact("gone")
+        export_bundle(one, "model", file, links=False)
+        assert len(import_bundle(two, file).versions) == 1
+        export_bundle(one, "model", file, replace=True)
+        assert len(import_bundle(two, file).versions) == 1
+        assert two.load_artifact("chart") == "chart"
+        assert links(two, "model") == links(one, "model")
+
     def test_every_kind_of_file(self, one: Workspace, two: Workspace, file: Path) -> None:
         values: dict[str, Any] = {
             "empty": "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -19,13 +20,15 @@ import pytest
 from findspot import Workspace, pipeline, task
 from findspot.artifacts.arrival import DifferentContent, UnsoundRecord, record
 from findspot.artifacts.exchange import Shipment, collect
-from findspot.artifacts.links import link, links
+from findspot.artifacts.kinds.updates import described
+from findspot.artifacts.links import BrokenLink, link, links, resolve
 from findspot.artifacts.transfer import pull, push
 from findspot.artifacts.trust import UntrustedVersion
 from findspot.catalog.protocol import Batch, NewVersion
 from findspot.core.digests import hash_bytes
 from findspot.core.errors import BlobDamaged, BlobMissing, FindspotError, NotFound
 from findspot.core.records import FileEntry, JobQuery, manifest_digest, now
+from findspot.models import update_model
 from two_workspaces import Booby, make_workspace
 
 
@@ -472,6 +475,89 @@ def test_links_and_signatures_added_later_travel_later(one: Workspace, two: Work
     assert (done.versions, done.links) == ((), 2)
     assert links(two, "model") == links(one, "model")
     assert not push(one, two, "model")
+
+
+class TestLinks:
+    """What a version links to travels with it."""
+
+    @pytest.fixture
+    def model(self, one: Workspace) -> str:
+        """A model with a chart that a job made of samples; the chart links back to the model."""
+        one.save_artifact(np.arange(5000), "samples")
+        doubling.options(workspace=one).run(x=one.get_artifact("samples"))
+        model = one.save_artifact(np.arange(3000), "model", kind="model")
+        link(one, "model", "chart", "doubled")
+        link(one, "model", "page", "https://example.org/card")
+        link(one, "doubled", "drawn of", model)
+        update_model(model, metrics={"accuracy": 0.5}, workspace=one)
+        return model.uid
+
+    def test_with_their_lineages(self, one: Workspace, two: Workspace, model: str) -> None:
+        done = push(one, two, model)
+        assert (len(done.versions), done.jobs, done.links) == (4, 1, 4)
+        assert resolve(two, links(two, model)["chart"]) == two.get_artifact("doubled")
+        assert two.load_artifact("samples").shape == (5000,)
+        assert described(two, model).metrics == {"accuracy": 0.5}  # type: ignore[attr-defined]
+        assert not push(one, two, model)
+        assert two.verify().sound
+
+    def test_of_what_they_came_from_only_as_much_as_asked(
+        self, one: Workspace, two: Workspace, model: str
+    ) -> None:
+        assert len(push(one, two, model, lineage=False).versions) == 3
+        with pytest.raises(NotFound):
+            two.get_artifact("samples")
+        assert push(one, two, model, lineage="records").jobs == 1
+
+    def test_not_where_they_are_not_wanted(
+        self, one: Workspace, two: Workspace, model: str
+    ) -> None:
+        done = pull(two, one, model, links=False)
+        assert (len(done.versions), done.links) == (1, 3)
+        assert set(links(two, model)) == set(links(one, model))
+        with pytest.raises(BrokenLink):
+            resolve(two, links(two, model)["chart"])
+        # The rest can come later.
+        assert len(pull(two, one, model).versions) == 3
+        assert resolve(two, links(two, model)["chart"]) == two.get_artifact("doubled")
+
+    def test_to_what_was_deleted(self, one: Workspace, two: Workspace, model: str) -> None:
+        one.delete_artifact("doubled")
+        done = push(one, two, model)
+        assert {uri.split("/")[-1].split(":")[0] for uri in done.versions} == {"model", "updates"}
+        assert "chart" in links(two, model)
+
+    def test_names_of_links_are_checked(self, one: Workspace, two: Workspace, model: str) -> None:
+        shipment = collect(one, [one.get_artifact(model).record], "full")
+        shipment.links[0] = replace(shipment.links[0], name="../up")
+        with pytest.raises(UnsoundRecord):
+            record(two, shipment, refresh=True)
+        assert everything(two)["versions"] == []
+
+
+def test_the_environment_speaks_of_the_current_workspace_only(
+    one: Workspace, two: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    sent = rng.random(5000)
+    two.save_artifact("there", "theirs")
+    monkeypatch.setenv("FINDSPOT_STORE", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("FINDSPOT_CATALOG", str(tmp_path / "elsewhere.db"))
+    monkeypatch.setenv("FINDSPOT_PROJECT", "mine")
+    monkeypatch.setenv("FINDSPOT_INLINE_LIMIT", "0")
+    with Workspace(one.folder) as here:
+        here.save_artifact(sent, "samples")
+        done = push(here, str(two.folder), "samples")
+        assert [uri.split("/")[3] for uri in done.versions] == ["mine"]
+        # Of a reference without a project the other one's own project is meant.
+        assert pull(here, two.folder, "theirs").versions[0].split("/")[3] == "default"
+    assert (tmp_path / "elsewhere.db").is_file()
+    assert np.array_equal(two.load_artifact("samples", project="mine"), sent)
+    assert (two.folder / "blobs" / "blake3").is_dir()
+    assert one.catalog.counts()["versions"] == 0
+    beside = Workspace(two.folder, ambient=False)
+    again = pickle.loads(pickle.dumps(beside))
+    assert again.settings == beside.settings == two.settings
 
 
 def test_pull_by_folder_and_report(one: Workspace, two: Workspace) -> None:

@@ -45,6 +45,34 @@ def test_push_of_the_versions_alone(made: Path, findspot: Command) -> None:
     assert findspot("push", str(made), "result").code == 1  # the same workspace
 
 
+def test_what_versions_link_to_comes_along(made: Path, findspot: Command) -> None:
+    assert findspot("artifact", "link", "result", "text", "large").code == 0
+    alone = findspot("push", "other", "result", "--lineage", "none", "--no-links", "--json")
+    assert (len(alone.document()["versions"]), alone.document()["links"]) == (1, 1)
+    report = findspot("push", "other", "result", "--lineage", "none", "--json").document()
+    assert [uri.partition("@")[0] for uri in report["versions"]] == [
+        "store://files/default/large:1"
+    ]
+    (made / "new").mkdir()
+    assert findspot("-w", "new", "init").code == 0
+    pulled = findspot("-w", "new", "pull", "other", "result", "--no-links", "--json").document()
+    assert len(pulled["versions"]) == 1
+    one, both = (
+        findspot("export", "result", name, "--lineage", "none", *more, "--json").document()
+        for name, more in (("one.findspot", ["--no-links"]), ("both.findspot", []))
+    )
+    assert one["size"] < both["size"]
+
+
+def test_the_environment_is_of_the_current_workspace_only(
+    made: Path, findspot: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FINDSPOT_STORE", str(made / ".findspot" / "blobs"))
+    assert findspot("push", "other", "large").code == 0
+    monkeypatch.delenv("FINDSPOT_STORE")
+    assert Workspace(made / "other").load_artifact("large").read_text() == LARGE
+
+
 def test_pull_fetches_from_another_workspace(made: Path, findspot: Command) -> None:
     with Workspace(made / "other") as other:
         other.save_artifact([1, 2], "numbers", project="iris", tags=["golden"])

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from findspot.artifacts.bundle_records import check_files, check_job, check_version
+from findspot.artifacts.bundle_records import check_files, check_job, check_link, check_version
 from findspot.artifacts.exchange import JobShipment, Shipment
 from findspot.artifacts.plugin_handlers import PREFIX as PLUGIN
 from findspot.artifacts.record_json import BadRecord
@@ -129,6 +129,8 @@ def _check(shipment: Shipment) -> None:
             check_version(new.record, new.files, new.record.uid)
         for job in shipment.jobs:
             check_job(job.record, job.record.id)
+        for link in shipment.links:
+            check_link(link, f"{link.version}.links")
     except BadRecord as error:
         raise UnsoundRecord(error.path, error.reason) from error
     for digest, document in shipment.documents.items():

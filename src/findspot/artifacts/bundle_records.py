@@ -201,6 +201,14 @@ def check_job(record: JobRecord, path: str) -> None:
         _uid(id, f"{path}.plugins")
 
 
+def check_link(link: Link, path: str) -> None:
+    """`BadRecord` where a link could not have been made like this."""
+    _uid(link.version, f"{path}.version")
+    _named(path, check_key, link.name, "name of a link")
+    if not link.target or not link.target.isprintable():
+        raise BadRecord(f"{path}.target", "it is empty, or holds control characters")
+
+
 def _check_whole(shipment: Shipment) -> None:
     """What holds between records."""
     uids = [new.record.uid for new in shipment.versions]
@@ -211,6 +219,8 @@ def _check_whole(shipment: Shipment) -> None:
     ):
         if len(set(ids)) != len(ids):
             raise BadRecord(f"$.{name}", "one identifier is there twice")
+    for link in shipment.links:
+        check_link(link, "$.links")
     for named, name in ((shipment.links, "links"), (shipment.signatures, "signatures")):
         for annotation in named:
             if annotation.version not in uids:

@@ -86,6 +86,7 @@ def export_bundle(
     file: str | os.PathLike[str],
     *,
     lineage: bool | str = True,
+    links: bool = True,
     replace: bool = False,
     progress: Progress | None = None,
 ) -> Path:
@@ -93,7 +94,7 @@ def export_bundle(
 
     Args:
         file: ends in ``.findspot`` by custom.
-        lineage: as of `push`: True, ``"records"`` or False.
+        lineage, links: as of `push`.
         replace: overwrite a file that is there.
         progress: called with the bytes written so far, and the bytes in all.
 
@@ -106,7 +107,7 @@ def export_bundle(
         raise FindspotError(
             "There is a file already.", where=str(target), how="Choose another name, or replace it."
         )
-    shipment = collect(space, chosen(space, artifacts), lineage_choice(lineage))
+    shipment = collect(space, chosen(space, artifacts), lineage_choice(lineage), links=links)
     with kept(space, shipment, "export"):
         return _write(space, shipment, target, progress)
 

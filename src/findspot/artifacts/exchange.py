@@ -98,7 +98,11 @@ def chosen(
 
 
 def collect(
-    space: ArtifactSpace, records: Iterable[VersionRecord], lineage: LineageChoice
+    space: ArtifactSpace,
+    records: Iterable[VersionRecord],
+    lineage: LineageChoice,
+    *,
+    links: bool = True,
 ) -> Shipment:
     """Everything that is to travel with versions.
 
@@ -106,16 +110,24 @@ def collect(
         lineage: ``none``: the versions alone. ``records``: and the jobs, steps and code that made
             them and all they came from, but of the versions they came from only the uids.
             ``full``: and those versions too.
+        links: and the versions that any of these link to, with their lineages as above, and so on.
+            One that was deleted is left out; the link to it travels all the same.
     """
     asked = {record.uid: record for record in records}
-    versions = dict(asked)
+    versions: dict[str, VersionRecord] = {}
     jobs: dict[str, JobRecord] = {}
-    if lineage != "none":
-        for uid in asked:
+    roots = asked
+    while roots:
+        reached = dict(roots)
+        for uid in roots if lineage != "none" else ():
             found = space.catalog.lineage(uid, "upstream")
             jobs.update(found.jobs)
             if lineage == "full":
-                versions.update(found.versions)
+                reached.update(found.versions)
+        new = reached.keys() - versions.keys()
+        versions.update(reached)
+        targets = set().union(*space.catalog.linked(new).values()) if links else set[str]()
+        roots = space.catalog.versions(targets - versions.keys())
     shipment = Shipment(space.id, tuple(asked))
     for record in versions.values():
         files = space.catalog.files(record.uid)

@@ -35,13 +35,22 @@ class OpenedWorkspace:
     Args:
         url: a folder, ``file:///folder`` or ``postgresql://...?store=...``; None: found by
             ``FINDSPOT_WORKSPACE`` or by walking up from the current folder.
+        ambient: whether ``FINDSPOT_STORE``, ``FINDSPOT_PROJECT`` and the like count. They speak of
+            the current workspace, so another one beside it is opened without them.
         settings: override what the settings file and the environment say.
 
     Raises:
         BadSettings, FormatTooNew, BadWorkspaceUrl
     """
 
-    def __init__(self, url: str | os.PathLike[str] | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        url: str | os.PathLike[str] | None = None,
+        *,
+        ambient: bool = True,
+        **settings: Any,
+    ) -> None:
+        self._ambient = ambient
         self._location = locate(url, os.environ)
         self._overrides = {
             name: os.fspath(value) if isinstance(value, os.PathLike) else value
@@ -52,7 +61,7 @@ class OpenedWorkspace:
         self.handlers = default_registry().copy()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopened, (type(self), self.url, self._overrides)
+        return _reopened, (type(self), self.url, self._overrides, self._ambient)
 
     @property
     def folder(self) -> Path:
@@ -185,7 +194,7 @@ class OpenedWorkspace:
 
     def _read_settings(self) -> Settings:
         given = {**self._location.overrides, **self._overrides}
-        return Settings.read(self.folder, given, os.environ)
+        return Settings.read(self.folder, given, os.environ if self._ambient else {})
 
     def _ensure_folder(self) -> None:
         if not (self.folder / FILE_NAME).exists() and create(self.folder):
@@ -195,13 +204,15 @@ class OpenedWorkspace:
         return self.project if name is None else check_name(name, "project name")
 
 
-_reopened_here: dict[tuple[type, str, str], OpenedWorkspace] = {}
+_reopened_here: dict[tuple[type, str, str, bool], OpenedWorkspace] = {}
 
 
-def _reopened(cls: type[OpenedWorkspace], url: str, settings: Mapping[str, Any]) -> OpenedWorkspace:
+def _reopened(
+    cls: type[OpenedWorkspace], url: str, settings: Mapping[str, Any], ambient: bool
+) -> OpenedWorkspace:
     """One object for all that were pickled alike: a thousand versions open one catalog."""
-    place = (cls, url, repr(sorted(settings.items())))
+    place = (cls, url, repr(sorted(settings.items())), ambient)
     found = _reopened_here.get(place)
     if found is None:
-        found = _reopened_here.setdefault(place, cls(url, **settings))
+        found = _reopened_here.setdefault(place, cls(url, ambient=ambient, **settings))
     return found

@@ -68,6 +68,7 @@ def push(
     artifacts: ArtifactLike | Iterable[ArtifactLike],
     *,
     lineage: bool | str = True,
+    links: bool = True,
     progress: Progress | None = None,
 ) -> TransferReport:
     """Send versions to another workspace; there they appear all at once, when all their bytes are
@@ -80,10 +81,13 @@ def push(
     are trusted.
 
     Args:
-        other: a workspace, or its folder or URL.
+        other: a workspace, or its folder or URL, which is opened by its own settings: environment
+            variables such as ``FINDSPOT_STORE`` speak of the current workspace.
         artifacts: references, or one; what they point to now is sent.
         lineage: True: also all versions that they came from, with the jobs, steps and code that
-            made them. ``"records"``: the jobs, steps and code only. False: the versions alone.
+            made them. ``"records"``: the jobs, steps and code only. False: neither.
+        links: also the versions that they link to, as far as these are here, and so on from those.
+            The links themselves always travel.
         progress: called with the bytes sent so far, and the bytes to send.
 
     Raises:
@@ -98,7 +102,7 @@ def push(
             raise FindspotError(
                 "Both are the same workspace.", where=str(space.folder), how="Name another one."
             )
-        shipment = collect(space, chosen(space, artifacts), choice)
+        shipment = collect(space, chosen(space, artifacts), choice, links=links)
         with kept(space, shipment, "push"), lease(target, purpose="push"):
             sent = send_blobs(space, target, shipment, progress)
             return report(target, shipment, sent, refresh=True)
@@ -110,11 +114,12 @@ def pull(
     artifacts: ArtifactLike | Iterable[ArtifactLike],
     *,
     lineage: bool | str = True,
+    links: bool = True,
     progress: Progress | None = None,
 ) -> TransferReport:
     """Fetch versions from another workspace: its `push` to this one."""
     with _Opened(space, other) as source:
-        return push(source, space, artifacts, lineage=lineage, progress=progress)
+        return push(source, space, artifacts, lineage=lineage, links=links, progress=progress)
 
 
 class _Opened:
@@ -128,7 +133,7 @@ class _Opened:
     def __enter__(self) -> ArtifactSpace:
         if not isinstance(self._given, str | os.PathLike):
             return self._given
-        self._own = self._class(self._given)
+        self._own = self._class(self._given, ambient=False)
         return self._own
 
     def __exit__(self, *_: object) -> None:

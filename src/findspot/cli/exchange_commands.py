@@ -33,6 +33,9 @@ Lineage = Annotated[
         help="all: also what they came from; records: only the records of how they were made."
     ),
 ]
+Links = Annotated[
+    bool, typer.Option("--links/--no-links", help="Also the versions that they link to.")
+]
 _LINEAGE: dict[str, bool | str] = {"all": True, "records": "records", "none": False}
 
 
@@ -40,6 +43,7 @@ def push(
     other: Other,
     refs: Refs,
     lineage: Lineage = "all",
+    links: Links = True,
     project: Project = None,
     as_json: AsJson = False,
 ) -> None:
@@ -51,13 +55,18 @@ def push(
 
     workspace = existing_workspace()
     versions = _versions(workspace, refs, project)
-    with Workspace(other) as target:
+    with Workspace(other, ambient=False) as target:
         if not is_there(target):
             target.init()
             note(f"Made a workspace in {target.folder}")
         with bar("sending", as_json=as_json) as shown:
             report = send(
-                workspace, target, versions, lineage=_LINEAGE[lineage], progress=shown.done
+                workspace,
+                target,
+                versions,
+                lineage=_LINEAGE[lineage],
+                links=links,
+                progress=shown.done,
             )
     _print(report, f"in {target.folder}", as_json=as_json)
 
@@ -66,6 +75,7 @@ def pull(
     other: Other,
     refs: Refs,
     lineage: Lineage = "all",
+    links: Links = True,
     project: Annotated[
         str | None, typer.Option("--project", help="The project in the other workspace.")
     ] = None,
@@ -77,12 +87,17 @@ def pull(
     from findspot.workspace import Workspace
 
     workspace = open_workspace()
-    with Workspace(other) as source:
+    with Workspace(other, ambient=False) as source:
         _check_there(source)
         versions = _versions(source, refs, project)
         with bar("fetching", as_json=as_json) as shown:
             report = fetch(
-                workspace, source, versions, lineage=_LINEAGE[lineage], progress=shown.done
+                workspace,
+                source,
+                versions,
+                lineage=_LINEAGE[lineage],
+                links=links,
+                progress=shown.done,
             )
     _print(report, "here", as_json=as_json)
 
@@ -91,6 +106,7 @@ def export(
     refs: Refs,
     file: Annotated[Path, typer.Argument(help="The bundle; by custom, *.findspot.")],
     lineage: Lineage = "all",
+    links: Links = True,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     project: Project = None,
     as_json: AsJson = False,
@@ -108,6 +124,7 @@ def export(
             versions,
             file,
             lineage=_LINEAGE[lineage],
+            links=links,
             replace=force,
             progress=shown.done,
         )
