@@ -15,8 +15,11 @@ if TYPE_CHECKING:
         delete_artifact,
         delete_version,
         get_artifact,
+        get_experiment,
         get_job,
+        get_result,
         list_artifacts,
+        list_experiments,
         list_jobs,
         load_artifact,
         register_handler,
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from findspot.experiments.experiment import Experiment
     from findspot.experiments.experiment_graph import ExperimentGraph
     from findspot.experiments.hypotheses import Hypothesis
+    from findspot.experiments.optuna_search import OptunaSearch
     from findspot.experiments.treatments import Treatment, grid, random_search
     from findspot.graph.mapping import fixed
     from findspot.graph.task_options import CachePolicy
@@ -69,6 +73,7 @@ _PLACES = {
     "JobContext": "engine.context",
     "Lineage": "core.records",
     "NotFound": "core.errors",
+    "OptunaSearch": "experiments.optuna_search",
     "Pipeline": "engine.pipelines",
     "Reference": "core.references",
     "Task": "graph.tasks",
@@ -82,10 +87,13 @@ _PLACES = {
     "fixed": "graph.mapping",
     "get_artifact": "current",
     "get_dataitem": "data.item",
+    "get_experiment": "current",
     "get_job": "current",
     "get_model": "models.handles",
+    "get_result": "current",
     "grid": "experiments.treatments",
     "list_artifacts": "current",
+    "list_experiments": "current",
     "list_jobs": "current",
     "load_artifact": "current",
     "parse_reference": "core.references",
@@ -124,6 +132,7 @@ __all__ = [
     "JobContext",
     "Lineage",
     "NotFound",
+    "OptunaSearch",
     "Pipeline",
     "Reference",
     "Task",
@@ -138,10 +147,13 @@ __all__ = [
     "fixed",
     "get_artifact",
     "get_dataitem",
+    "get_experiment",
     "get_job",
     "get_model",
+    "get_result",
     "grid",
     "list_artifacts",
+    "list_experiments",
     "list_jobs",
     "load_artifact",
     "parse_reference",

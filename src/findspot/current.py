@@ -21,6 +21,8 @@ from findspot.core.records import TagEvent
 if TYPE_CHECKING:
     from findspot.engine.context import JobContext
     from findspot.engine.jobs import Job
+    from findspot.experiments.recorded import ExperimentListing, RecordedExperiment
+    from findspot.experiments.results import Result
     from findspot.handlers.protocol import ArtifactHandler
     from findspot.workspace import JobListing
 
@@ -185,6 +187,29 @@ def list_jobs(**conditions: Any) -> JobListing:
     from findspot.workspace import list_jobs
 
     return list_jobs(current_space(), **conditions)
+
+
+def get_experiment(name: str, *, project: str | None = None) -> RecordedExperiment:
+    """An experiment as its runs recorded it; see `Workspace.get_experiment`."""
+    from findspot.experiments.recorded import get_experiment
+
+    return get_experiment(current_space(), name, project=project)
+
+
+def list_experiments(
+    *, project: str | None = None, limit: int = 100, cursor: str | None = None
+) -> ExperimentListing:
+    """Experiments that have been run, those with the newest runs first."""
+    from findspot.experiments.recorded import list_experiments
+
+    return list_experiments(current_space(), project=project, limit=limit, cursor=cursor)
+
+
+def get_result(name: str, run: int | None = None, *, project: str | None = None) -> Result:
+    """What an experiment's newest run (or another one) found; see `Workspace.get_result`."""
+    from findspot.experiments.recorded import get_result
+
+    return get_result(current_space(), name, run, project=project)
 
 
 def register_handler(handler: H) -> H:

@@ -14,6 +14,7 @@ from findspot.experiments.artifact import Artifact
 from findspot.experiments.context import CellContext
 from findspot.experiments.experiment import Experiment
 from findspot.experiments.experiment_graph import ExperimentGraph, UpstreamFailed
+from findspot.experiments.progress import Progress
 
 SIZE = Artifact("size.txt")
 
@@ -115,12 +116,16 @@ def test_mistakes_stop_the_graph_before_it_runs(ws: Workspace, folder: Path) -> 
 
 
 def test_progress_over_the_whole(ws: Workspace, folder: Path) -> None:
-    told: list[tuple[str, str, int, int]] = []
-    ExperimentGraph(chain(folder, replicates=1)).run(progress=lambda *said: told.append(said))
-    assert told == [
+    told: list[Progress] = []
+    ExperimentGraph(chain(folder, replicates=1)).run(progress=told.append)
+    assert [(p.experiment, str(p), p.done, p.total) for p in told] == [
         said
         for name in ("first", "second", "third")
-        for said in ((name, "baseline/0: finished", 1, 1), (name, "finished", 1, 1))
+        for said in (
+            (name, f"{name}: started", 0, 1),
+            (name, "baseline/0: finished", 1, 1),
+            (name, f"{name}: finished", 1, 1),
+        )
     ]
 
 

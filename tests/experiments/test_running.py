@@ -14,6 +14,7 @@ from findspot import FindspotError, JobContext, Workspace, current_job, pipeline
 from findspot.experiments.artifact import Artifact
 from findspot.experiments.context import CellContext
 from findspot.experiments.experiment import Experiment
+from findspot.experiments.progress import Progress
 from findspot.experiments.treatments import Treatment
 
 EXECUTORS = [
@@ -342,9 +343,20 @@ def test_objects_are_saved_as_data(ws: Workspace) -> None:
 
 
 def test_progress_is_told(ws: Workspace, tmp_path: Path) -> None:
-    told: list[tuple[int, int, str]] = []
-    counted(tmp_path, replicates=1).run(progress=lambda *said: told.append(said))
-    assert told == [(1, 2, "baseline/0: finished"), (2, 2, "double/0: finished")]
+    told: list[Progress] = []
+    (tmp_path / "fail-double-0").touch()
+    counted(tmp_path, replicates=1).run(progress=told.append)
+    assert [(p.done, p.total, p.failed, str(p)) for p in told] == [
+        (0, 2, 0, "counted: started"),
+        (1, 2, 0, "baseline/0: finished"),
+        (2, 2, 1, "double/0: failed"),
+        (2, 2, 1, "counted: failed"),
+    ]
+    assert told[0].conditions == {"baseline": (0, 1), "double": (0, 1)}
+    told.clear()
+    counted(tmp_path, replicates=2).run(strategy="resume", progress=told.append)
+    assert told[0].conditions == {"baseline": (1, 2), "double": (0, 2)}
+    assert [(p.done, p.total) for p in told] == [(1, 4), (2, 4), (3, 4), (4, 4), (4, 4)]
 
 
 @pytest.mark.slow

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from findspot.core.errors import FindspotError
+from collections.abc import Iterable
+
+from findspot.core.errors import FindspotError, NotFound
+from findspot.graph.suggestions import suggestion
 
 
 class ArtifactNotWritten(FindspotError):
@@ -52,14 +55,43 @@ class NoRun(FindspotError):
 
     exit_code = 3
 
-    def __init__(self, experiment: str, workspace: str) -> None:
-        self.experiment = experiment
+    def __init__(
+        self,
+        experiment: str,
+        workspace: str,
+        number: int | None = None,
+        known: tuple[int, ...] = (),
+    ) -> None:
+        self.experiment, self.number, self.known = experiment, number, known
+        if known:
+            listed = ", ".join(map(str, known[:10])) + (" ..." if len(known) > 10 else "")
+            super().__init__(
+                f"The experiment {experiment!r} has no run {number}.",
+                where=workspace,
+                how=f"There are: {listed}.",
+            )
+            return
         super().__init__(
             f"The experiment {experiment!r} has no run in this workspace.",
             where=workspace,
             how="Run it first: call run() of the experiment, or put both into an "
             "ExperimentGraph, which runs them in order.",
         )
+
+
+class NoExperiment(NotFound):
+    """No run of this name is on record.
+
+    Args:
+        known: names of experiments that are. grouped: jobs of other kinds carry the name.
+    """
+
+    def __init__(self, name: str, known: Iterable[str], *, grouped: bool) -> None:
+        self.grouped = grouped
+        how = suggestion(name, known) or "List those that are: findspot experiments"
+        if grouped:
+            how = f"Jobs of pipelines and scripts carry this name: findspot jobs -e {name}"
+        super().__init__("run of an experiment", name, how=how)
 
 
 class BeingRun(FindspotError):

@@ -21,6 +21,7 @@ from findspot.experiments.treatments import BASELINE, Optimiser, Treatment
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
     from findspot.experiments.hypotheses import Hypothesis
+    from findspot.experiments.progress import Listener
     from findspot.experiments.registration import Registration
     from findspot.experiments.results import Result
 
@@ -255,7 +256,7 @@ class Experiment:
         replicates: int | None = None,
         treatments: Sequence[Treatment] | None = None,
         workspace: ArtifactSpace | None = None,
-        progress: Callable[[int, int, str], None] | None = None,
+        progress: Listener | None = None,
     ) -> Result:
         """Run the cells that the strategy asks for; the result has all of them.
 
@@ -266,15 +267,41 @@ class Experiment:
                 goes on; cells whose parameters, data and code are the same as when they finished
                 are kept, all others are run. ``fill``: so too, but a finished cell is kept even
                 where its code has changed since.
-            executor: ``inline``, ``threads`` or ``processes``. workers: how many cells at once.
+            executor: ``inline``, ``threads``, ``processes``, ``dask:`` or ``ray:`` (a cluster of
+                this machine's, or an address behind the colon); None: the workspace's. In threads
+                the cells that run at once share the generators of ``random`` and NumPy: draw from
+                ``ctx.rng()`` there. workers: how many cells at once.
             replicates, treatments: other ones than the experiment's.
-            progress: called with the cells that are done, those there are in all, and what
-                happened.
+            progress: told at the start, of each cell when it ends, and at the end.
 
         Raises:
             CheckFailed: lists every mistake; nothing has run.
             BeingRun: another process runs it right now (not with ``rerun``).
         """
+        return self._run(
+            strategy=strategy,
+            executor=executor,
+            workers=workers,
+            replicates=replicates,
+            treatments=treatments,
+            workspace=workspace,
+            progress=progress,
+        )
+
+    def _run(
+        self,
+        *,
+        strategy: Strategy,
+        executor: str | None = None,
+        workers: int | None = None,
+        replicates: int | None = None,
+        treatments: Sequence[Treatment] | None = None,
+        workspace: ArtifactSpace | None = None,
+        progress: Listener | None = None,
+        wanted: Callable[[str, int], bool] | None = None,
+    ) -> Result:
+        """As `run`, perhaps only of some of the cells: those whose condition and replicate are
+        ``wanted``."""
         from findspot.experiments.running import Running
 
         space = self.space(workspace)
@@ -292,6 +319,7 @@ class Experiment:
             executor=executor,
             workers=workers,
             progress=progress,
+            wanted=wanted,
         ).run()
 
     def _with(self, workspace: ArtifactSpace | None) -> Experiment:
@@ -368,35 +396,27 @@ class Experiment:
         context = context_of(cell.plain(), None, None)
         return program.run(Activity(context, program.metrics, program.kept, folder), datum)
 
-    def optimise(self, optimiser: Optimiser, *, rounds: int = 100, **options: Any) -> Result:
+    def optimise(
+        self, optimiser: Optimiser, *, rounds: int | None = None, **options: Any
+    ) -> Result:
         """Ask an optimiser for treatments, run them, and tell it what came of them, until it asks
         for no more; the result of all of them together.
 
+        All rounds belong to one run. With ``strategy="resume"`` a search that was killed goes on:
+        what its optimiser asks for again has its results already, and only the rest is run.
+
         Args:
+            optimiser: an `OptunaSearch`, or an own one. One that is a `StagedOptimiser` may give
+                treatments up after some replicates; these are not in the result.
             rounds: how often to ask at most.
-            options: as of `run`; all rounds belong to one run.
+            options: as of `run`.
 
         Raises:
             FindspotError: it asked for nothing at all.
         """
-        from findspot.experiments.running import means_of
+        from findspot.experiments.optimising import Search
 
-        tried: dict[str, Treatment] = {t.name: t for t in self.treatments}
-        strategy: Strategy = options.pop("strategy", "rerun")
-        result: Result | None = None
-        for _ in range(rounds):
-            asked = list(optimiser.ask())
-            if not asked:
-                break
-            tried.update({treatment.name: treatment for treatment in asked})
-            result = self.run(strategy=strategy, treatments=list(tried.values()), **options)
-            strategy = "resume"
-            optimiser.tell({t.name: means_of(result, t.name) for t in asked})
-        if result is None:
-            raise FindspotError(
-                "The optimiser asked for no treatment.", how="Its ask() must return some at first."
-            )
-        return result
+        return Search(self, options).run(optimiser, rounds)
 
     # ------------------------------------------------------------------ before and after
 

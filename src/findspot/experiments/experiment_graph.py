@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from findspot.core.errors import CheckFailed, FindspotError, Problem
 from findspot.experiments.experiment import Experiment, Strategy
+from findspot.experiments.progress import Listener, Progress
 from findspot.experiments.sources import ArtifactSource
 
 if TYPE_CHECKING:
     from findspot.experiments.results import Result
-
-Progress = Callable[[str, str, int, int], None]
-"""Told the experiment, what happened, the cells that are done, and those there are in it."""
 
 
 class UpstreamFailed(FindspotError):
@@ -132,7 +130,7 @@ class ExperimentGraph:
         strategy: Strategy = "rerun",
         executor: str | None = None,
         workers: int | None = None,
-        progress: Progress | None = None,
+        progress: Listener | None = None,
         **options: Any,
     ) -> GraphResult:
         """Run every experiment after those that it needs; arguments as of `Experiment.run`.
@@ -142,7 +140,8 @@ class ExperimentGraph:
         those that need it.
 
         Args:
-            progress: told the experiment, what happened, the cells done, and those there are.
+            progress: told of each experiment as by `Experiment.run`; one that is not run has the
+                status ``blocked``.
 
         Raises:
             CheckFailed: an experiment has mistakes; nothing has run.
@@ -154,24 +153,22 @@ class ExperimentGraph:
             failed = next((u for u in self.upstream[name] if u in blocked), None)
             if failed is not None:
                 blocked[name] = UpstreamFailed(name, failed, "was not run")
+                _tell_blocked(name, progress)
                 continue
             unfinished = [u for u in self.upstream[name] if results[u].status != "finished"]
             if unfinished:
                 count = len(results[unfinished[0]].errors)
                 reason = f"has {count} failed cells" if count else "is incomplete"
                 blocked[name] = UpstreamFailed(name, unfinished[0], reason)
+                _tell_blocked(name, progress)
                 continue
             results[name] = experiment.run(
                 strategy=strategy,
                 executor=executor,
                 workers=workers,
-                progress=_of(name, progress),
+                progress=progress,
                 **options,
             )
-            if progress is not None:
-                result = results[name]
-                total = len(result.conditions) * result.replicates
-                progress(name, result.status, len(result.cells), total)
         return GraphResult(results, blocked)
 
     # ------------------------------------------------------------------ pictures
@@ -236,10 +233,9 @@ class ExperimentGraph:
         return f"<ExperimentGraph {', '.join(self.experiments)}>"
 
 
-def _of(name: str, progress: Progress | None) -> Callable[[int, int, str], None] | None:
-    if progress is None:
-        return None
-    return lambda done, total, what: progress(name, what, done, total)
+def _tell_blocked(name: str, progress: Listener | None) -> None:
+    if progress is not None:
+        progress(Progress(experiment=name, status="blocked"))
 
 
 def _quoted(text: str) -> str:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _PAGE = 200
 RUN = "run"
 """The job's parameter that holds the number of its run."""
+RUN_LABELS = {"findspot": "run of an experiment"}
+"""Labels of the artifact ``<experiment>/run``, whose versions number the runs."""
 DATA = "datasource"
 """What the steps are called that make the data."""
 
@@ -77,6 +79,16 @@ class Run:
     def conditions(self) -> dict[str, dict[str, Any]]:
         """The parameters of each condition, the baseline first."""
         return dict(self.jobs[0].params["conditions"])
+
+    @property
+    def name(self) -> str:
+        """The experiment's."""
+        return self.jobs[0].name
+
+    @property
+    def started(self) -> datetime | None:
+        """When its first cell began; None where none has."""
+        return min((c.started for c in self.cells.values() if c.started is not None), default=None)
 
     @property
     def code(self) -> dict[str, str]:

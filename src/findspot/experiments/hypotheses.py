@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from findspot.core.canonical import canonical_json
 from findspot.core.digests import Digest, hash_bytes
-from findspot.core.errors import Problem
+from findspot.core.errors import CheckFailed, NotFound, Problem
 from findspot.engine.fingerprint import fingerprint
 from findspot.experiments.statistics import (
     TESTS,
@@ -19,7 +19,7 @@ from findspot.experiments.statistics import (
     corrected,
     effect_of,
 )
-from findspot.experiments.treatments import BASELINE, Treatment
+from findspot.experiments.treatments import BASELINE
 
 if TYPE_CHECKING:
     from findspot.experiments.registration import Registration
@@ -63,7 +63,7 @@ class Hypothesis:
         sides: dict[str, Alternative] = {"higher": "greater", "lower": "less"}
         return sides.get(self.better, "two-sided")
 
-    def problems(self, path: str, treatments: Mapping[str, Treatment]) -> list[Problem]:
+    def problems(self, path: str, treatments: Mapping[str, object]) -> list[Problem]:
         """Every mistake in it."""
         found: list[Problem] = []
         metric: Any = self.metric
@@ -100,6 +100,13 @@ class Hypothesis:
             "name": self.name,
         }
 
+    @classmethod
+    def of_plain(cls, document: Mapping[str, Any]) -> Hypothesis:
+        """The hypothesis of which `plain` gave this. A test that is a function is known only by its
+        digest then: it can be told apart, but not be done."""
+        chosen = document["treatments"]
+        return cls(**{**document, "treatments": None if chosen is None else tuple(chosen)})
+
     def digest(self) -> Digest:
         return hash_bytes(canonical_json(self.plain()))
 
@@ -114,6 +121,7 @@ class Verdict:
         supported: whether it is at most alpha; None where there is no p value.
         standing: ``as registered``, ``exploratory``, ``changed code`` or ``reused data``.
         notes: what else there is to say, such as an error of the verifier.
+        against: the condition that it is compared with.
     """
 
     hypothesis: Hypothesis
@@ -126,6 +134,7 @@ class Verdict:
     supported: bool | None = None
     standing: str = "exploratory"
     notes: tuple[str, ...] = ()
+    against: str = BASELINE
 
     @property
     def verdict(self) -> str:
@@ -137,10 +146,33 @@ class Verdict:
         tail = self.standing if self.standing == "as registered" else f"({self.standing})"
         return f"{said} {tail}"
 
+    def to_json(self) -> dict[str, Any]:
+        """It as plain values."""
+        effect = self.effect
+        return {
+            "hypothesis": self.hypothesis.plain(),
+            "treatment": self.treatment,
+            "against": self.against,
+            "verdict": self.verdict,
+            "supported": self.supported,
+            "standing": self.standing,
+            "n": self.n,
+            "dropped": self.dropped,
+            "difference": effect.mean,
+            "low": effect.low,
+            "high": effect.high,
+            "cohen_dz": effect.cohen_dz,
+            "rank_biserial": effect.rank_biserial,
+            "p": self.p,
+            "p_corrected": self.p_corrected,
+            "notes": list(self.notes),
+        }
+
     def __str__(self) -> str:
         effect = self.effect
+        against = f"the {BASELINE}" if self.against == BASELINE else self.against
         return (
-            f"{self.hypothesis.title}, {self.treatment} against the {BASELINE}: {self.verdict}; "
+            f"{self.hypothesis.title}, {self.treatment} against {against}: {self.verdict}; "
             f"difference {effect.mean:+.4g} [{effect.low:.4g}, {effect.high:.4g}], "
             f"d {effect.cohen_dz:.3g}, p {self.p:.4g}, corrected {self.p_corrected:.4g}, "
             f"n {self.n}" + (f", {self.dropped} dropped" if self.dropped else "")
@@ -148,16 +180,20 @@ class Verdict:
 
 
 def verdicts(
-    hypotheses: Sequence[Hypothesis], result: Result, registration: Registration | None
+    hypotheses: Sequence[Hypothesis],
+    result: Result,
+    registration: Registration | None,
+    *,
+    against: str = BASELINE,
 ) -> list[Verdict]:
     """A verdict for each hypothesis and treatment; the p values of one correction are corrected
     together."""
     found: list[Verdict] = []
     for hypothesis in hypotheses:
         names = hypothesis.treatments
-        for treatment in names or [c for c in result.conditions if c != BASELINE]:
+        for treatment in names or [c for c in result.conditions if c != against]:
             if treatment in result.conditions:
-                found.append(_tested(hypothesis, treatment, result, registration))
+                found.append(_tested(hypothesis, treatment, against, result, registration))
     for method in _CORRECTIONS:
         together = [i for i, v in enumerate(found) if v.hypothesis.correction == method]
         p_values = corrected([found[i].p for i in together], method)
@@ -168,12 +204,56 @@ def verdicts(
     return found
 
 
+def compared(
+    result: Result,
+    hypotheses: Sequence[Hypothesis],
+    metric: str,
+    asked: Mapping[str, Any],
+    conditions: tuple[str, str] | None,
+) -> list[Verdict]:
+    """See `Result.compare`; ``asked`` are test, better and correction, None where not given."""
+    result.values(metric)
+    for name in conditions or ():
+        if name not in result.conditions:
+            raise NotFound("condition", name, near=list(result.conditions))
+    against, treatment = conditions or (BASELINE, None)
+    own = [hypothesis for hypothesis in hypotheses if hypothesis.metric == metric]
+    given = {name: value for name, value in asked.items() if value is not None}
+    for hypothesis in own:
+        if any(getattr(hypothesis, name) != value for name, value in given.items()):
+            continue
+        found = [
+            verdict
+            for verdict in result.hypotheses
+            if verdict.hypothesis is hypothesis
+            and verdict.against == against
+            and treatment in (None, verdict.treatment)
+        ]
+        if found:
+            return found
+    chosen: dict[str, Any] = {"better": "either"}
+    if own:
+        chosen = {"better": own[0].better, "correction": own[0].correction}
+        if callable(own[0].test) or own[0].test in TESTS:
+            chosen["test"] = own[0].test
+    chosen["treatments"] = None if treatment is None else (treatment,)
+    new = Hypothesis(metric, **{**chosen, **given})
+    problems = new.problems(metric, dict.fromkeys(result.conditions))
+    if problems:
+        raise CheckFailed("The comparison", problems)
+    return verdicts([new], result, None, against=against)
+
+
 def _tested(
-    hypothesis: Hypothesis, treatment: str, result: Result, registration: Registration | None
+    hypothesis: Hypothesis,
+    treatment: str,
+    against: str,
+    result: Result,
+    registration: Registration | None,
 ) -> Verdict:
     values = result.metrics.get(hypothesis.metric, {})
     empty = [math.nan] * result.replicates
-    base, other = values.get(BASELINE, empty), values.get(treatment, empty)
+    base, other = values.get(against, empty), values.get(treatment, empty)
     pairs = [
         (b, t) for b, t in zip(base, other, strict=True) if math.isfinite(b) and math.isfinite(t)
     ]
@@ -198,6 +278,7 @@ def _tested(
         p,
         standing=standing,
         notes=(*notes, *said),
+        against=against,
     )
 
 
@@ -206,6 +287,11 @@ def _p_value(
 ) -> tuple[float, list[str]]:
     if not pairs:
         return math.nan, ["There is no pair of values to compare."]
+    if isinstance(hypothesis.test, str) and hypothesis.test not in TESTS:
+        return math.nan, [
+            "Its test is a function, of which records keep only the digest: ask the experiment "
+            "itself for its result."
+        ]
     if isinstance(hypothesis.test, str):
         return TESTS[hypothesis.test](differences, hypothesis.alternative), []
     try:

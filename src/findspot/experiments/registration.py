@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from findspot.core.canonical import canonical_json
 from findspot.core.digests import hash_bytes
 from findspot.core.errors import FindspotError
 from findspot.experiments.design import Design
+from findspot.experiments.history import Run
 from findspot.experiments.treatments import BASELINE
 
 if TYPE_CHECKING:
@@ -91,15 +92,21 @@ def register(
     return Registration(version.uri, digest, version.created, document)
 
 
-def newest_registration(space: ArtifactSpace, project: str, design: Design) -> Registration | None:
-    """The newest registration of an experiment; None where there is none."""
-    record = space.catalog.find_version(project, f"{design.name}/{KEY}")
-    if record is None:
-        return None
-    from findspot.artifacts.version import ArtifactVersion
+def registrations(space: ArtifactSpace, project: str, experiment: str) -> Iterator[Registration]:
+    """All registrations of an experiment, newest first."""
+    for version in space.iterate(name=f"{experiment}/{KEY}", project=project):
+        document = space.load_version(version.record, version.files)
+        yield Registration(
+            version.uri, hash_bytes(canonical_json(document)), version.created, document
+        )
 
-    version = ArtifactVersion(space, record)
-    document = space.load_version(record, version.files)
-    return Registration(
-        version.uri, hash_bytes(canonical_json(document)), version.created, document
-    )
+
+def registration_of(space: ArtifactSpace, project: str, run: Run) -> Registration | None:
+    """The registration that stood when a run's first cell began; if there was none by then, the
+    newest one; None where there is none at all."""
+    newest: Registration | None = None
+    for found in registrations(space, project, run.name):
+        newest = newest or found
+        if run.started is None or found.time <= run.started:
+            return found
+    return newest

@@ -12,14 +12,16 @@ from findspot.artifacts.version import ArtifactVersion
 from findspot.core.errors import NotFound
 from findspot.core.records import Failure, MetricPoint
 from findspot.experiments.errors import NoMetric
+from findspot.experiments.failing import ErrorKind, failed_step
 from findspot.experiments.history import CellRecord, Run
 from findspot.experiments.treatments import BASELINE
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
     from findspot.engine.jobs import Job
-    from findspot.experiments.hypotheses import Hypothesis, Verdict
+    from findspot.experiments.hypotheses import Hypothesis, Verdict, Verifier
     from findspot.experiments.registration import Registration
+    from findspot.experiments.statistics import Correction
 
 Better = Literal["higher", "lower"]
 
@@ -57,6 +59,7 @@ class Result:
         self.ran = ran
         self.folder = folder
         self._space = space
+        self.project = run.jobs[0].project
         self._run = run
         self._declared = tuple(declared)
         self._hypotheses = tuple(hypotheses)
@@ -86,6 +89,18 @@ class Result:
             for place, cell in self._cells()
             if cell.status in ("failed", "skipped")
         }
+
+    @property
+    def error_kinds(self) -> list[ErrorKind]:
+        """The errors by type and step, the most frequent kind first."""
+        found: dict[tuple[str, str | None], list[tuple[str, int]]] = {}
+        errors = self.errors
+        for place, failure in errors.items():
+            found.setdefault((failure.type, failed_step(failure)), []).append(place)
+        kinds = [
+            ErrorKind(step, errors[places[0]], tuple(places)) for (_, step), places in found.items()
+        ]
+        return sorted(kinds, key=lambda kind: -len(kind.places))
 
     @cached_property
     def jobs(self) -> list[Job]:
@@ -146,7 +161,7 @@ class Result:
             failed_in = None
             if cell.failure is not None:
                 error = f"{cell.failure.type}: {cell.failure.message}"
-                failed_in = _failed_step(cell.failure)
+                failed_in = failed_step(cell.failure)
             elif cell.status != "finished":
                 error = cell.status
             steps = dict(by_cell.get((cell.job, cell.step), {}))
@@ -231,6 +246,40 @@ class Result:
 
         return verdicts(self._hypotheses, self, self._registration)
 
+    def compare(
+        self,
+        metric: str,
+        *,
+        test: str | Verifier | None = None,
+        better: Literal["higher", "lower", "either"] | None = None,
+        correction: Correction | None = None,
+        conditions: tuple[str, str] | None = None,
+    ) -> list[Verdict]:
+        """Conditions compared in one metric, replicate by replicate.
+
+        Where this is what a hypothesis of the experiment says, its verdicts (corrected together
+        with those of all hypotheses); else the verdicts on a new, exploratory one.
+
+        Args:
+            test, better, correction: as of `Hypothesis`; None: as the experiment's hypothesis about
+                the metric says, else ``paired_permutation``, ``either`` and ``holm``.
+            conditions: compare the second with the first; None: every treatment with the baseline.
+
+        Raises:
+            NoMetric: no cell logged it.
+            NotFound: there is no such condition.
+            CheckFailed: test, better or correction is none.
+        """
+        from findspot.experiments.hypotheses import compared
+
+        return compared(
+            self,
+            self._hypotheses,
+            metric,
+            {"test": test, "better": better, "correction": correction},
+            conditions,
+        )
+
     def ranking(self, metric: str, better: Better = "higher") -> list[tuple[str, float]]:
         """Conditions with their means of a metric, the best first; those without any come last."""
         means = []
@@ -280,21 +329,52 @@ class Result:
         figure = figure_of(self, metric)
         if save:
             key = save if isinstance(save, str) else f"{self.experiment}/plots/{metric}"
-            self._space.save_artifact(figure, key, kind="plot")
+            labels = {"experiment": self.experiment, "run": self.run}
+            self._space.save_artifact(figure, key, kind="plot", labels=labels, project=self.project)
         return figure
+
+    @property
+    def better(self) -> dict[str, Better]:
+        """Which values of a metric are better, as far as a hypothesis says so."""
+        found: dict[str, Better] = {}
+        for hypothesis in self._hypotheses:
+            if hypothesis.better != "either":
+                found.setdefault(hypothesis.metric, hypothesis.better)
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the cells as plain values: what became of it, summary, verdicts, rankings."""
+        return {
+            "experiment": self.experiment,
+            "project": self.project,
+            "run": self.run,
+            "status": self.status,
+            "replicates": self.replicates,
+            "seed": self.seed,
+            "conditions": {name: self.parameters.get(name) for name in self.conditions},
+            "cells": {
+                "total": len(self.conditions) * self.replicates,
+                "finished": sum(c.status == "finished" for c in self.cells.values()),
+                "failed": len(self.errors),
+                "ran": self.ran,
+            },
+            "jobs": [job.id for job in self.jobs],
+            "errors": [kind.to_json() for kind in self.error_kinds],
+            "summary": self.summary_rows,
+            "hypotheses": [verdict.to_json() for verdict in self.hypotheses],
+            "ranking": {
+                metric: [{"condition": c, "mean": m} for c, m in self.ranking(metric, better)]
+                for metric, better in self.better.items()
+                if metric in self.metrics
+            },
+            "folder": None if self.folder is None else str(self.folder),
+            "notes": self.notes,
+        }
 
     def __repr__(self) -> str:
         done = sum(cell.status == "finished" for cell in self.cells.values())
         wanted = len(self.conditions) * self.replicates
         return f"<Result {self.experiment} v{self.run}: {self.status}, {done} of {wanted} cells>"
-
-
-def _failed_step(failure: Failure) -> str | None:
-    """The step that an error's note names."""
-    for line in reversed(failure.traceback.splitlines()):
-        if line.startswith("In step '") and "' of condition" in line:
-            return line[len("In step '") : line.index("' of condition")]
-    return None
 
 
 def as_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Any:

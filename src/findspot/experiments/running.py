@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -13,19 +14,27 @@ from findspot.engine.launching import JobOptions, launch
 from findspot.experiments.cells import Cell, DataProgram, context_of, loaded_datum
 from findspot.experiments.design import Design
 from findspot.experiments.errors import BeingRun, NoRun
-from findspot.experiments.history import DATA, RUN, CellRecord, Run, lost, newest_run
+from findspot.experiments.history import (
+    DATA,
+    RUN,
+    RUN_LABELS,
+    CellRecord,
+    Run,
+    lost,
+    newest_run,
+    runs,
+)
 from findspot.experiments.planning import data_cell, facts_of, plan_cells
-from findspot.experiments.registration import newest_registration
+from findspot.experiments.progress import Listener, Progress
+from findspot.experiments.registration import registration_of
 from findspot.experiments.results import Result
 from findspot.experiments.run_index import write_index
 from findspot.experiments.sources import ArtifactSource, Datum, FunctionSource, ListSource
-from findspot.experiments.view import write_view
+from findspot.experiments.view import folder_of_run, write_view
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
     from findspot.experiments.experiment import Experiment, Strategy
-
-Progress = Callable[[int, int, str], None]
 
 
 class Running:
@@ -41,7 +50,8 @@ class Running:
         strategy: Strategy,
         executor: str | None,
         workers: int | None,
-        progress: Progress | None,
+        progress: Listener | None,
+        wanted: Callable[[str, int], bool] | None = None,
     ) -> None:
         self.experiment = experiment
         self.design = design
@@ -51,6 +61,7 @@ class Running:
         self.executor = executor
         self.workers = workers
         self.progress = progress
+        self.wanted = wanted
         self.notes: list[str] = []
 
     def run(self) -> Result:
@@ -63,6 +74,9 @@ class Running:
             if before is not None and before.jobs[0].status == "running":
                 raise BeingRun(design.name, before.jobs[0].id)
         missing = cells if before is None else self._missing(cells, before)
+        if self.wanted is not None:
+            missing = [(c, d) for c, d in missing if self.wanted(c.condition, c.replicate)]
+        self._tell_start(cells, missing)
         run = before
         if missing or run is None:
             number = self._number() if before is None else before.number
@@ -70,7 +84,7 @@ class Running:
             run = newest_run(space, self.project, design.name, number)
             assert run is not None
             write_index(space, self.project, design.name, run)
-        return result_of(
+        result = result_of(
             self.experiment,
             design,
             space,
@@ -78,6 +92,35 @@ class Running:
             project=self.project,
             notes=self.notes,
             ran=len(missing),
+        )
+        if self.progress is not None:
+            done, failed = len(result.cells), len(result.errors)
+            self.progress(
+                Progress(
+                    experiment=design.name,
+                    status=result.status,
+                    done=done,
+                    total=len(cells),
+                    failed=failed,
+                )
+            )
+        return result
+
+    def _tell_start(
+        self, cells: list[tuple[Cell, Datum]], missing: list[tuple[Cell, Datum]]
+    ) -> None:
+        if self.progress is None:
+            return
+        wanted = Counter(cell.condition for cell, _ in cells)
+        waiting = Counter(cell.condition for cell, _ in missing)
+        self.progress(
+            Progress(
+                experiment=self.design.name,
+                status="started",
+                done=len(cells) - len(missing),
+                total=len(cells),
+                conditions={name: (n - waiting[name], n) for name, n in wanted.items()},
+            )
         )
 
     # ------------------------------------------------------------------ which cells
@@ -146,21 +189,40 @@ class Running:
         asked = {**facts_of(design), "description": self.experiment.description}
         del asked[RUN]
         key = f"{design.name}/run"
-        version = self.space.save_artifact(asked, key, kind="value", project=self.project)
+        version = self.space.save_artifact(
+            asked, key, kind="value", labels=RUN_LABELS, project=self.project
+        )
         return version.version
 
     def _launch(self, number: int, missing: list[tuple[Cell, Datum]], total: int) -> None:
         design = self.design
-        plan = plan_cells(design, missing, {RUN: number})
-        done = total - len(missing)
+        facts = {
+            RUN: number,
+            "hypotheses": [hypothesis.plain() for hypothesis in self.experiment.hypotheses],
+            "view": str(folder_of_run(self.experiment, self.space, number)),
+        }
+        plan = plan_cells(design, missing, facts)
+        done, failed = total - len(missing), 0
+        told = self.progress
 
         def on_step(step: StepRecord) -> None:
-            nonlocal done
-            if step.name.startswith(f"{DATA}/") or step.status == "running":
+            nonlocal done, failed
+            condition, _, replicate = step.name.rpartition("/")
+            if told is None or condition == DATA or step.status == "running":
                 return
             done += 1
-            if self.progress is not None:
-                self.progress(done, total, f"{step.name}: {step.status}")
+            failed += step.status in ("failed", "skipped")
+            told(
+                Progress(
+                    experiment=design.name,
+                    status=step.status,
+                    condition=condition,
+                    replicate=int(replicate),
+                    done=done,
+                    total=total,
+                    failed=failed,
+                )
+            )
 
         options = JobOptions(
             project=self.project,
@@ -169,7 +231,7 @@ class Running:
             workers=self.workers,
             cache="refresh" if self.strategy == "rerun" else "on",
             labels={RUN: number, "strategy": self.strategy},
-            on_step=on_step,
+            on_step=None if told is None else on_step,
         )
         launch(self.space, plan, {}, options, entrypoint=self._snapshot())
 
@@ -280,7 +342,7 @@ def result_of(
         replicates=design.replicates,
         hypotheses=hypotheses,
         declared=design.metrics,
-        registration=newest_registration(space, project, design) if hypotheses else None,
+        registration=registration_of(space, project, run) if hypotheses else None,
         notes=notes,
         ran=ran,
         folder=folder,
@@ -294,7 +356,8 @@ def recorded_result(
     design = experiment.design()
     run = newest_run(space, project, design.name, number)
     if run is None:
-        raise NoRun(design.name, space.url)
+        numbers = {job.params[RUN] for job in runs(space, project, design.name)}
+        raise NoRun(design.name, space.url, number, tuple(sorted(numbers, reverse=True)))
     hypotheses = tuple(experiment.hypotheses)
     return Result(
         space,
@@ -304,7 +367,8 @@ def recorded_result(
         replicates=run.replicates,
         hypotheses=hypotheses,
         declared=run.jobs[0].params.get("metrics", ()),
-        registration=newest_registration(space, project, design) if hypotheses else None,
+        registration=registration_of(space, project, run) if hypotheses else None,
+        folder=folder_of_run(experiment, space, run.number),
     )
 
 
