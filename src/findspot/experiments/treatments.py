@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from findspot.core.errors import FindspotError
 from findspot.engine.seeds import derive_seed
@@ -61,7 +61,7 @@ def grid(name: str = "", /, **values: Iterable[Any]) -> list[Treatment]:
             "The grid is empty.", how="Give each parameter at least one value: grid(depth=[2, 4])."
         )
     return [
-        _named(name, dict(zip(names, chosen, strict=True)))
+        named_treatment(name, dict(zip(names, chosen, strict=True)))
         for chosen in itertools.product(*choices)
     ]
 
@@ -89,7 +89,7 @@ def random_search(
     for number in range(count):
         drawn = random.Random(derive_seed(seed, "random search", number))
         values = {parameter: _drawn(range_, drawn) for parameter, range_ in ranges.items()}
-        treatment = _named(name, values)
+        treatment = named_treatment(name, values)
         if treatment.name in found:
             treatment = Treatment(f"{treatment.name} ({number + 1})", values)
         found[treatment.name] = treatment
@@ -113,7 +113,8 @@ def _drawn(range_: Any, drawn: random.Random) -> Any:
     )
 
 
-def _named(name: str, values: Mapping[str, Any]) -> Treatment:
+def named_treatment(name: str, values: Mapping[str, Any]) -> Treatment:
+    """A treatment that is named after its parameters; ``name`` is what its name begins with."""
     parts = [f"{parameter}={_shown(value)}" for parameter, value in values.items()]
     return Treatment(" ".join([name, *parts] if name else parts), dict(values))
 
@@ -135,4 +136,22 @@ class Optimiser(Protocol):
 
     def tell(self, results: Mapping[str, Mapping[str, float]]) -> None:
         """The mean of each metric over the replicates, by treatment and metric."""
+        ...
+
+
+@runtime_checkable
+class StagedOptimiser(Optimiser, Protocol):
+    """An optimiser that may give treatments up before all of their replicates have run."""
+
+    @property
+    def stages(self) -> Sequence[int]:
+        """After how many replicates it is asked, rising."""
+        ...
+
+    def keep(self, replicates: int, results: Mapping[str, Mapping[str, float]]) -> Collection[str]:
+        """The names of the treatments that are worth more replicates.
+
+        Args:
+            results: as for `tell`, over so many replicates.
+        """
         ...

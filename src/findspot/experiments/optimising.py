@@ -1,0 +1,80 @@
+"""`Experiment.optimise`: rounds of treatments that an optimiser asks for and is told about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from findspot.core.errors import FindspotError
+from findspot.experiments.running import means_of
+from findspot.experiments.treatments import Optimiser, StagedOptimiser, Treatment
+
+if TYPE_CHECKING:
+    from findspot.experiments.experiment import Experiment, Strategy
+    from findspot.experiments.results import Result
+
+
+class Search:
+    """One call of `Experiment.optimise`: all rounds are jobs of one run."""
+
+    def __init__(self, experiment: Experiment, options: dict[str, Any]) -> None:
+        self._experiment = experiment
+        self._strategy: Strategy = options.pop("strategy", "rerun")
+        self._options = options
+        self._tried = {treatment.name: treatment for treatment in experiment.treatments}
+
+    def run(self, optimiser: Optimiser, rounds: int | None) -> Result:
+        """Ask, run and tell, until nothing more is asked for."""
+        result: Result | None = None
+        done = 0
+        while rounds is None or done < rounds:
+            asked = {treatment.name: treatment for treatment in optimiser.ask()}
+            if not asked:
+                break
+            done += 1
+            kept = asked
+            if isinstance(optimiser, StagedOptimiser):
+                kept = self._stages(optimiser, asked)
+            self._tried.update(kept)
+            result = self._run(self._tried)
+            optimiser.tell({name: means_of(result, name) for name in kept})
+        if result is None:
+            raise FindspotError(
+                "The optimiser asked for no treatment.", how="Its ask() must return some at first."
+            )
+        return result
+
+    def _stages(
+        self, optimiser: StagedOptimiser, asked: dict[str, Treatment]
+    ) -> dict[str, Treatment]:
+        """Those of the treatments that are to be run for all replicates."""
+        kept = asked
+        for count in optimiser.stages:
+            if not kept:
+                break
+            result = self._run({**self._tried, **kept}, _first(count, kept))
+            if count < result.replicates:
+                means = {name: means_of(result, name) for name in kept}
+                worth = set(optimiser.keep(count, means))
+                kept = {name: treatment for name, treatment in kept.items() if name in worth}
+        return kept
+
+    def _run(
+        self,
+        treatments: dict[str, Treatment],
+        wanted: Callable[[str, int], bool] | None = None,
+    ) -> Result:
+        result = self._experiment._run(
+            strategy=self._strategy,
+            treatments=list(treatments.values()),
+            wanted=wanted,
+            **self._options,
+        )
+        if self._strategy == "rerun":
+            self._strategy = "resume"
+        return result
+
+
+def _first(count: int, treatments: Mapping[str, Treatment]) -> Callable[[str, int], bool]:
+    """Of these treatments only the first replicates, of all others every one."""
+    return lambda condition, replicate: replicate < count or condition not in treatments
