@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from findspot.artifacts.saving import prepare
 from findspot.catalog.protocol import NewVersion
 from findspot.core.records import Failure, Producer, now
+from findspot.engine.budgets import Claim
+from findspot.engine.cards import seeing
 from findspot.engine.context import JobContext
 from findspot.engine.errors import WrongOutputs
 from findspot.engine.failures import failure_of
@@ -70,7 +72,11 @@ class JobFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepCall:
-    """A step that is ready to run, with all that it needs."""
+    """A step that is ready to run, with all that it needs.
+
+    Args:
+        claim: what it holds of the executor's supply; None: it asked for nothing.
+    """
 
     job: JobFacts
     step: str
@@ -79,6 +85,7 @@ class StepCall:
     arguments: Arguments
     saves: tuple[SavePlan, ...]
     seed: int | None
+    claim: Claim | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +127,8 @@ def perform(
     )
     failure: Failure | None = None
     interrupted = False
-    with context.active(), capture.step(call.job.id, call.step):
+    cards = None if call.claim is None else call.claim.cards
+    with context.active(), capture.step(call.job.id, call.step), seeing(cards):
         while True:
             attempt += 1
             worth_it = False

@@ -88,7 +88,7 @@ class CannotCancel(FindspotError):
 
 
 class UnknownExecutor(FindspotError):
-    """There is no executor of that name."""
+    """There is no executor of that name; the message lists those there are."""
 
     exit_code = 2
 
@@ -96,7 +96,8 @@ class UnknownExecutor(FindspotError):
         self.name = name
         super().__init__(
             f"There is no executor {name!r}.",
-            how="Choose inline, threads or processes.",
+            how="Choose inline, threads or processes; dask: or ray: for a cluster on this machine; "
+            "dask:<address> or ray:<address> for one that runs already.",
         )
 
 

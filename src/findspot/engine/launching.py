@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from findspot.core.records import (
     StepRecord,
     now,
 )
+from findspot.engine.budgets import check_needs
 from findspot.engine.calls import JobFacts, StepCall, StepResult, perform
 from findspot.engine.cancelling import CancelWatch
 from findspot.engine.capture import Capture
@@ -112,7 +114,8 @@ def launch(
         plugins: plugin name to the id of its snapshot.
 
     Raises:
-        CheckFailed: a value is missing, unknown or of a wrong type; there is no job then.
+        CheckFailed: a value is missing, unknown or of a wrong type, or a step asks for more than
+            the executor has; there is no job then.
         KeyboardInterrupt: the user stopped it; the job is recorded as interrupted.
     """
     project = space.project if options.project is None else options.project
@@ -292,7 +295,11 @@ def _run(
         ),
         before,
     )
-    space.catalog.write(begin)
+    with ExitStack() as unused:
+        unused.push(pool)
+        check_needs(plan, pool)
+        space.catalog.write(begin)
+        unused.pop_all()
     status: JobStatus = "finished"
     failure: Failure | None = None
     stopped: BaseException | None = None

@@ -130,8 +130,8 @@ class Runner:
                         break
                     call = self._prepare(item, schedule)
                     if call is not None:
-                        executor.start(call)
-                        schedule.take(item)
+                        claim = schedule.take(item)
+                        executor.start(call if claim is None else replace(call, claim=claim))
                         running[call.step] = item
                 if running:
                     result = executor.result()

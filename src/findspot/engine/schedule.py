@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from findspot.engine.budgets import Budget, Need, budget_of, check_needs, needs_of
+from findspot.engine.budgets import Budget, Claim, Need, Supplied, needs_of
 
 if TYPE_CHECKING:
     from findspot.engine.plans import Plan
@@ -31,24 +31,21 @@ class Schedule:
     Of a mapped step only the next element is held, so that a waiting one costs nothing.
 
     Args:
-        executor: never more than its budget is in use at once.
-
-    Raises:
-        CheckFailed: a step needs more than there is in all.
+        executor: never more than its supply is in use at once; no step needs more than that (see
+            `check_needs`).
     """
 
-    def __init__(self, plan: Plan, executor: Any) -> None:
+    def __init__(self, plan: Plan, executor: Supplied) -> None:
         self._plan = plan
         needs = needs_of(plan)
-        # What there is is asked for only where it matters.
-        self._budget = budget_of(executor) if needs else Budget(Need())
-        if needs:
-            check_needs(plan, needs, self._budget)
         self._needs: dict[int, Need] = {}
+        self._claims: dict[Item, Claim] = {}
         self._position = {name: index for index, name in enumerate(plan.order)}
         for name, step in plan.graph.steps.items():
             if step.task in needs:
                 self._needs[self._position[name]] = needs[step.task]
+        # What there is is asked for only where it matters.
+        self._budget = Budget(executor.supply()) if self._needs else None
         self._waiting = {name: len(plan.waits[name]) for name in plan.order}
         self._ready = [Item(self._position[n]) for n in plan.order if not self._waiting[n]]
         self._held: dict[Need, list[Item]] = {}
@@ -76,17 +73,19 @@ class Schedule:
         """Let the calls of a mapped step start."""
         heapq.heappush(self._ready, Item(item.position, 0, count - 1))
 
-    def take(self, item: Item) -> None:
-        """The step starts."""
+    def take(self, item: Item) -> Claim | None:
+        """The step starts; what it holds until it ends, if it asked for anything."""
         need = self._need(item) if self._needs else None
-        if need is not None:
-            self._budget.take(need)
+        if need is None or self._budget is None:
+            return None
+        claim = self._claims[item] = self._budget.take(need)
+        return claim
 
     def give(self, item: Item) -> None:
         """The step ended."""
-        need = self._need(item) if self._needs else None
-        if need is not None:
-            self._budget.give(need)
+        claim = self._claims.pop(item, None)
+        if claim is not None and self._budget is not None:
+            self._budget.give(claim)
 
     def release(self, name: str) -> None:
         """The step is settled: others may be free now."""
@@ -105,14 +104,17 @@ class Schedule:
     def _is_mapped(self, item: Item) -> bool:
         return bool(self._plan.graph.steps[self._plan.order[item.position]].each)
 
+    def _fits(self, need: Need) -> bool:
+        return self._budget is not None and self._budget.fits(need)
+
     def _next_that_fits(self) -> Item | None:
         while self._ready:
             need = self._need(self._ready[0])
-            if need is None or self._budget.fits(need):
+            if need is None or self._fits(need):
                 break
             heapq.heappush(self._held.setdefault(need, []), heapq.heappop(self._ready))
         found = self._ready
         for need, items in self._held.items():
-            if items and self._budget.fits(need) and (not found or items[0] < found[0]):
+            if items and self._fits(need) and (not found or items[0] < found[0]):
                 found = items
         return heapq.heappop(found) if found else None

@@ -7,11 +7,7 @@ pools behind it.
 """
 
 from findspot.engine.executors.choosing import EXECUTORS, cores, executor_name, make_executor
-from findspot.engine.executors.errors import (
-    ExecutorLibraryMissing,
-    ExecutorUnavailable,
-    NoSuchExecutor,
-)
+from findspot.engine.executors.errors import ExecutorLibraryMissing, ExecutorUnavailable
 from findspot.engine.executors.inline import InlineExecutor
 from findspot.engine.executors.protocol import Executor
 from findspot.engine.executors.threads import ThreadExecutor
@@ -22,7 +18,6 @@ __all__ = [
     "ExecutorLibraryMissing",
     "ExecutorUnavailable",
     "InlineExecutor",
-    "NoSuchExecutor",
     "ThreadExecutor",
     "cores",
     "executor_name",

@@ -6,7 +6,8 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 from findspot.engine.calls import Perform
-from findspot.engine.executors.errors import ExecutorLibraryMissing, NoSuchExecutor
+from findspot.engine.errors import UnknownExecutor
+from findspot.engine.executors.errors import ExecutorLibraryMissing
 from findspot.engine.executors.inline import InlineExecutor
 from findspot.engine.executors.protocol import Executor
 from findspot.engine.executors.threads import ThreadExecutor
@@ -32,7 +33,7 @@ def make_executor(
         perform: runs a call in this process.
 
     Raises:
-        NoSuchExecutor: lists those there are.
+        UnknownExecutor: lists those there are.
         ExecutorLibraryMissing: says how to install it.
         ExecutorUnavailable: nobody answers at the address.
     """
@@ -54,7 +55,7 @@ def executor_name(executor: str | Any) -> str:
         return executor
     if _is_client(executor):
         return f"dask:{executor.scheduler.address}"
-    raise NoSuchExecutor(f"{type(executor).__module__}.{type(executor).__qualname__}")
+    raise UnknownExecutor(f"{type(executor).__module__}.{type(executor).__qualname__}")
 
 
 def cores() -> int:
@@ -70,7 +71,7 @@ def _pool(name: str | Any, workers: int) -> Pool:
             from findspot.engine.executors.dask import ClientPool
 
             return ClientPool(name, workers)
-        raise NoSuchExecutor(executor_name(name))
+        raise UnknownExecutor(executor_name(name))
     kind, colon, address = name.partition(":")
     if name == "processes":
         from findspot.engine.executors.processes import ProcessPool
@@ -88,7 +89,7 @@ def _pool(name: str | Any, workers: int) -> Pool:
         from findspot.engine.executors.ray import RayPool
 
         return RayPool(name, address or None, workers, cores())
-    raise NoSuchExecutor(name)
+    raise UnknownExecutor(name)
 
 
 def _require(name: str, library: str, extra: str) -> None:

@@ -10,11 +10,13 @@ import subprocess
 import sys
 import threading
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from findspot.engine.budgets import UNLIMITED, Claim, Need, Supply, supply_of
 from findspot.engine.executors.errors import ExecutorUnavailable
 from findspot.engine.executors.kept import Kept
 from findspot.engine.executors.pooled import Outcome
@@ -50,9 +52,20 @@ class ClientPool:
     def place(self, here: Place) -> Place:
         return here
 
-    def submit(self, number: int, payload: bytes, done: Callable[[Outcome], None]) -> None:
+    def supply(self) -> Supply:
+        machines: defaultdict[str, list[Need]] = defaultdict(list)
+        for worker in self._workers():
+            machines[worker["host"]].append(
+                Need(worker["nthreads"], worker["memory_limit"] or UNLIMITED, _gpus(worker))
+            )
+        return supply_of(machines)
+
+    def submit(
+        self, number: int, payload: bytes, claim: Claim | None, done: Callable[[Outcome], None]
+    ) -> None:
         key = self._key(number)
-        future = self._client.submit(_perform, key, payload, key=key, pure=False)
+        wanted = None if claim is None else self._declared(claim.need)
+        future = self._client.submit(_perform, key, payload, key=key, pure=False, resources=wanted)
         with self._lock:
             self._futures[key] = future
 
@@ -63,6 +76,33 @@ class ClientPool:
             done(outcome)
 
         future.add_done_callback(ended)
+
+    def _workers(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = list(
+            self._client.scheduler_info(n_workers=-1)["workers"].values()
+        )
+        return found
+
+    def _declared(self, need: Need) -> dict[str, float] | None:
+        """What a step needs of the resources that workers declare; others Dask would wait for in
+        vain.
+
+        Raises:
+            ExecutorUnavailable: no single worker declares enough of all of them.
+        """
+        offers = [worker.get("resources") or {} for worker in self._workers()]
+        asked = {"CPU": need.cpus, "MEMORY": need.memory, "GPU": need.gpus}
+        wanted = {n: v for n, v in asked.items() if v and any(n in offer for offer in offers)}
+        if not wanted:
+            return None
+        if not any(all(offer.get(n, 0) >= v for n, v in wanted.items()) for offer in offers):
+            text = ", ".join(f"{name}={value:g}" for name, value in wanted.items())
+            raise ExecutorUnavailable(
+                f"dask:{self._client.scheduler.address}",
+                f"no worker declares the resources {text}.",
+                "Start a worker with --resources, or ask for less in @task.",
+            )
+        return wanted
 
     def abort(self, number: int) -> None:
         """Nothing: other threads of the worker may belong to somebody else."""
@@ -108,7 +148,12 @@ class LocalDaskPool:
         cluster = _CLUSTERS.kept
         return here if cluster is None else here.with_changes(cluster.environ)
 
-    def submit(self, number: int, payload: bytes, done: Callable[[Outcome], None]) -> None:
+    def supply(self) -> Supply:
+        return Supply.here()
+
+    def submit(
+        self, number: int, payload: bytes, claim: Claim | None, done: Callable[[Outcome], None]
+    ) -> None:
         if self._pool is None:
             kept = _CLUSTERS.kept
             if kept is not None and kept.process.poll() is not None:
@@ -117,7 +162,8 @@ class LocalDaskPool:
                 (self.workers, changed_code()), lambda: _start(self.workers)
             )
             self._pool = ClientPool(self._cluster.client, self.workers)
-        self._pool.submit(number, payload, done)
+        # Its workers declare nothing: what is on this machine has been given out already.
+        self._pool.submit(number, payload, None, done)
 
     def abort(self, number: int) -> None:
         if self._pool is not None:
@@ -153,6 +199,12 @@ def connected_pool(name: str, address: str, workers: int) -> ClientPool:
     """
     client = _CONNECTIONS.take(address, lambda: _connect(name, address))
     return ClientPool(client, workers, lambda: _CONNECTIONS.give_back(client))
+
+
+def _gpus(worker: Mapping[str, Any]) -> float:
+    """A worker's graphics cards: those it declares, else the one that Dask has seen there."""
+    declared = worker.get("resources") or {}
+    return float(declared.get("GPU", 1 if worker.get("gpu") else 0))
 
 
 def _connect(name: str, address: str) -> Any:

@@ -3,20 +3,6 @@
 from __future__ import annotations
 
 from findspot.core.errors import FindspotError
-from findspot.engine.errors import UnknownExecutor
-
-
-class NoSuchExecutor(UnknownExecutor):
-    """There is no executor of that name; the message lists those there are."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        FindspotError.__init__(
-            self,
-            f"There is no executor {name!r}.",
-            how="Choose inline, threads or processes; dask: or ray: for a cluster on this machine; "
-            "dask:<address> or ray:<address> for one that runs already.",
-        )
 
 
 class ExecutorUnavailable(FindspotError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from findspot.engine.budgets import Supply
 from findspot.engine.calls import Perform, StepCall, StepResult
 
 
@@ -13,6 +14,9 @@ class InlineExecutor:
     def __init__(self, perform: Perform) -> None:
         self._perform = perform
         self._call: StepCall | None = None
+
+    def supply(self) -> Supply:
+        return Supply.here()
 
     def start(self, call: StepCall) -> None:
         self._call = call

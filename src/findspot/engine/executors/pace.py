@@ -48,13 +48,16 @@ class Pace:
         self._seconds[call.spec.name] = 0.7 * before + 0.3 * max(seconds, 0.0)
 
     def take(self, waiting: deque[StepCall]) -> list[StepCall]:
-        """The next batch, taken from the left."""
+        """The next batch, taken from the left: calls that hold the same."""
         fair = ceil(len(waiting) / self._workers)
         taken = [waiting.popleft()]
         left = BATCH_SECONDS - self._expected(taken[0])
         if not self._tiny(taken[0]):
             return taken
+        claim = taken[0].claim
         while waiting and len(taken) < min(fair, MOST) and self._tiny(waiting[0]):
+            if waiting[0].claim != claim:
+                break
             left -= self._expected(waiting[0])
             if left < 0:
                 break

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Protocol, TypeAlias
 
 from findspot.core.records import Failure
+from findspot.engine.budgets import Claim, Supply
 from findspot.engine.calls import StepCall, StepResult
 from findspot.engine.errors import CannotSend, StepTimeout
 from findspot.engine.executors.pace import Pace
@@ -44,8 +45,15 @@ class Pool(Protocol):
         """Where workers run the steps of a job that was started at ``here``."""
         ...
 
-    def submit(self, number: int, payload: bytes, done: Callable[[Outcome], None]) -> None:
-        """Have a batch run; ``done`` is called with its outcome, once, by any thread.
+    def supply(self) -> Supply:
+        """What all workers have together."""
+        ...
+
+    def submit(
+        self, number: int, payload: bytes, claim: Claim | None, done: Callable[[Outcome], None]
+    ) -> None:
+        """Have a batch run; ``done`` is called with its outcome, once, by any thread. Each of its
+        steps holds the claim, one after the other.
 
         Raises:
             FindspotError: there are no workers to be had.
@@ -115,6 +123,9 @@ class PooledExecutor:
     @property
     def slots(self) -> int:
         return self._pace.slots
+
+    def supply(self) -> Supply:
+        return self._pool.supply()
 
     def start(self, call: StepCall) -> None:
         self._pace.started(call)
@@ -187,7 +198,12 @@ class PooledExecutor:
             return
         number = next(self._numbers)
         self._under_way[number] = _Batch(calls, alone, _limit(calls))
-        self._pool.submit(number, payload, lambda outcome: self._outcomes.put((number, outcome)))
+        self._pool.submit(
+            number,
+            payload,
+            calls[0].claim,
+            lambda outcome: self._outcomes.put((number, outcome)),
+        )
 
     # ------------------------------------------------------------------ in
 

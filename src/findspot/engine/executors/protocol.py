@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Protocol
 
 from findspot.core.records import Failure, now
+from findspot.engine.budgets import Supply
 from findspot.engine.calls import StepCall, StepResult
 
 
@@ -19,6 +20,10 @@ class Executor(Protocol):
     @property
     def slots(self) -> int:
         """How many calls may be started before a result is waited for; it may change."""
+        ...
+
+    def supply(self) -> Supply:
+        """What there is for its steps. The caller never starts more than that at once."""
         ...
 
     def start(self, call: StepCall) -> None: ...

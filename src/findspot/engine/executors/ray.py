@@ -6,10 +6,13 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
+from math import ceil
 from typing import Any
 
+from findspot.engine.budgets import UNLIMITED, Claim, Need, Supply, supply_of
+from findspot.engine.cards import VISIBLE, cards_here
 from findspot.engine.executors.errors import ExecutorUnavailable
 from findspot.engine.executors.kept import Kept
 from findspot.engine.executors.pooled import Outcome
@@ -50,6 +53,10 @@ class RayPool:
         self._remote: Any = None
         self._refs: dict[int, Any] = {}
         self._lock = threading.Lock()
+        kept = _SESSIONS.kept
+        self._foreign = address is not None or (
+            ray.is_initialized() and not (kept is not None and kept.own)
+        )
         if address is not None:
             self._connect(0)
             workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
@@ -59,14 +66,35 @@ class RayPool:
         session = _SESSIONS.kept
         if self._address is not None or session is None or not session.own:
             return here
-        return here.with_changes(session.environ)
+        placed = here.with_changes(session.environ)
+        # Which cards a step sees is for Ray to say.
+        variables = {n: v for n, v in placed.variables.items() if n != VISIBLE}
+        return replace(placed, variables=variables)
 
-    def submit(self, number: int, payload: bytes, done: Callable[[Outcome], None]) -> None:
+    def supply(self) -> Supply:
+        if not self._foreign:
+            # Ray gives out this machine's cards; it was told of them.
+            return replace(Supply.here(), cards=None)
+        machines = {
+            node["NodeID"]: [
+                Need(has.get("CPU", 0.0), int(has.get("memory", UNLIMITED)), has.get("GPU", 0.0))
+            ]
+            for node in self._ray.nodes()
+            if node["Alive"] and (has := node["Resources"])
+        }
+        return supply_of(machines)
+
+    def submit(
+        self, number: int, payload: bytes, claim: Claim | None, done: Callable[[Outcome], None]
+    ) -> None:
         if self._session is None:
             self._connect(self.workers)
         if self._remote is None:
             self._remote = self._ray.remote(num_cpus=1, max_retries=0)(perform_batch)
-        ref = self._remote.remote(payload)
+        remote = self._remote
+        if claim is not None:
+            remote = remote.options(**self._options(claim.need))
+        ref = remote.remote(payload)
         with self._lock:
             self._refs[number] = ref
 
@@ -76,6 +104,17 @@ class RayPool:
             done(future.exception() or future.result())
 
         ref.future().add_done_callback(ended)
+
+    def _options(self, need: Need) -> dict[str, Any]:
+        """What Ray is to reserve. On a cluster of our own only cards: the rest of this machine is
+        given out here, and the cluster's CPUs stand for its workers."""
+        asked: dict[str, Any] = {"num_gpus": need.gpus} if need.gpus else {}
+        if self._foreign:
+            if need.cpus:
+                asked["num_cpus"] = ceil(need.cpus) if need.cpus > 1 else need.cpus
+            if need.memory:
+                asked["memory"] = need.memory
+        return asked
 
     def abort(self, number: int) -> None:
         with self._lock:
@@ -111,7 +150,8 @@ class RayPool:
         kept = _SESSIONS.kept
         if kept is not None and not self._ray.is_initialized():
             _SESSIONS.drop(kept)  # the user called ray.shutdown()
-        key = (self._address, workers, changed_code())
+        cards = cards_here() if self._address is None else ()
+        key = (self._address, workers, cards, changed_code())
         self._session = _SESSIONS.take(key, lambda: _session(self._name, self._address, workers))
 
 
@@ -148,6 +188,7 @@ def _session(name: str, address: str | None, workers: int) -> _Session:
             ray.init(
                 address="local",
                 num_cpus=workers,
+                num_gpus=len(cards_here()),
                 include_dashboard=False,
                 object_store_memory=OBJECTS,
                 **quiet,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 
+from findspot.engine.budgets import Supply
 from findspot.engine.calls import Perform, StepCall, StepResult
 
 POLL = 0.25
@@ -20,7 +22,13 @@ class ThreadExecutor:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="findspot-step")
         self._results: SimpleQueue[StepResult] = SimpleQueue()
 
+    def supply(self) -> Supply:
+        return Supply.here()
+
     def start(self, call: StepCall) -> None:
+        if call.claim is not None and call.claim.cards:
+            # Which cards are seen is a matter of the whole process.
+            call = replace(call, claim=replace(call.claim, cards=None))
         self._pool.submit(lambda: self._results.put(self._perform(call)))
 
     def result(self) -> StepResult:
