@@ -54,7 +54,7 @@ def test_a_catalog_without_room_changes_nothing(local: Workspace) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size + 4096, hard))
     try:
         # SQLite calls a file that may not grow an error of the disk, not a full one.
-        with pytest.raises(FindspotError):
+        with pytest.raises(StorageFull, match="ulimit"):
             local.save_artifacts([(os.urandom(3000), f"y{n}") for n in range(300)])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -23,6 +23,7 @@ from findspot.catalog.errors import (
     InvalidRecord,
 )
 from findspot.catalog.protocol import Batch, Catalog
+from findspot.catalog.room import why_no_room
 from findspot.catalog.sql_catalog import SqlCatalog
 from findspot.catalog.sqlite_database import SqliteDatabase
 from findspot.core.errors import FindspotError, ReadOnly, StorageFull
@@ -170,6 +171,67 @@ def test_a_full_disk(path: Path) -> None:
     assert save(catalog).number == saved + 1
     assert catalog.check() == []
     catalog.close()
+
+
+FULL = """
+import ctypes, os, resource, sys
+from pathlib import Path
+sys.path[:0] = {search!r}
+from findspot.catalog import open_catalog
+from findspot.core.errors import FindspotError
+from catalog_records import new_version, save
+from findspot.catalog.protocol import Batch
+folder, what = Path({folder!r}), {what!r}
+if what == "disk":
+    libc = ctypes.CDLL(None, use_errno=True)
+    mounted = (
+        libc.unshare(0x00020000) == 0
+        and libc.mount(None, b"/", None, 1 << 18 | 16384, None) == 0
+        and libc.mount(b"none", os.fsencode(folder), b"tmpfs", 0, b"size=2m") == 0
+    )
+    if not mounted:  # only who may mount can have a disk of any size: the limit is nearly the same
+        what = "limit"
+if what == "limit":
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))
+if what == "new":
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, resource.RLIM_INFINITY))
+path = str(folder / "catalog.db")
+saved = 0
+try:
+    catalog = open_catalog(path)
+    while True:
+        catalog.write(Batch(versions=[new_version(content=os.urandom(3000))]))
+        saved += 1
+except FindspotError as error:
+    print(type(error).__name__, error.where == path)
+    print("ulimit" in error.how if what != "disk" else "larger disk" in error.how)
+if what != "new":
+    print(catalog.counts()["versions"] == saved > 0, catalog.check())
+    if what == "limit":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        print(save(catalog).number == saved + 1)
+"""
+
+
+@pytest.mark.parametrize("what", ["limit", "disk", "new"])
+def test_files_that_cannot_grow(tmp_path: Path, what: str) -> None:
+    """SQLite calls most of these an error of the disk, not a full one."""
+    search = [entry for entry in sys.path if entry]
+    code = FULL.format(search=search, folder=str(tmp_path), what=what)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    lines = done.stdout.splitlines()
+    assert lines[:2] == ["StorageFull True", "True"], done.stdout + done.stderr
+    assert lines[2:] == {"new": [], "disk": ["True []"], "limit": ["True []", "True"]}[what]
+
+
+def test_an_error_of_a_disk_that_has_room_stays_one(path: Path) -> None:
+    assert why_no_room([path]) is None
+    assert why_no_room([path.parent.parent / "gone" / "catalog.db"]) is None
+    database = SqliteDatabase(path)
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_WRITE
+    assert isinstance(database._translated(error), CatalogUnavailable)
+    database.close()
 
 
 READ_ONLY = """

@@ -29,6 +29,7 @@ from findspot.catalog.errors import (
     InvalidRecord,
     RecordExists,
 )
+from findspot.catalog.room import why_no_room
 from findspot.core.errors import FindspotError, FormatTooNew, ReadOnly, StorageFull
 
 BUSY_TIMEOUT = 60_000
@@ -376,13 +377,19 @@ class SqliteDatabase:
 
     # ------------------------------------------------------------------ errors
 
+    def _files(self) -> list[Path]:
+        return [self.path, Path(f"{self.path}-wal"), Path(f"{self.path}-shm")]
+
     def _translated(self, error: BaseException) -> FindspotError:
         if not isinstance(error, sqlite3.Error) or isinstance(
             error, sqlite3.DataError | sqlite3.InterfaceError
         ):
             return InvalidRecord(self.where, str(error))
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        extended = getattr(error, "sqlite_errorcode", 0)
+        code = extended & 0xFF
         text = str(error)
+        if extended in _FAILED_WRITES and (how := why_no_room(self._files())):
+            return StorageFull(self.where, how=how)
         match code:
             case sqlite3.SQLITE_FULL:
                 return StorageFull(self.where)
@@ -405,6 +412,19 @@ class SqliteDatabase:
         return CatalogUnavailable(self.where, text)
 
 
+_FAILED_WRITES = frozenset(
+    {
+        sqlite3.SQLITE_IOERR_WRITE,
+        sqlite3.SQLITE_IOERR_FSYNC,
+        sqlite3.SQLITE_IOERR_TRUNCATE,
+        sqlite3.SQLITE_IOERR_SHMOPEN,
+        sqlite3.SQLITE_IOERR_SHMSIZE,
+        sqlite3.SQLITE_IOERR_SHMMAP,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+    }
+)
+"""What SQLite says where a file cannot be made or cannot grow: only some causes are "full" to it."""
 _DRIVER_ERRORS = (sqlite3.Error, OverflowError, UnicodeEncodeError)
 _databases: weakref.WeakSet[SqliteDatabase] = weakref.WeakSet()
 _abandoned: list[sqlite3.Connection] = []

@@ -127,11 +127,11 @@ class StorageFull(FindspotError):
 
     exit_code = 6
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, *, how: str | None = None) -> None:
         super().__init__(
             "There is no space left to write to; nothing was saved.",
             where=where,
-            how="Free some space, or move the workspace to a larger disk, and try again.",
+            how=how or "Free some space, or move the workspace to a larger disk, and try again.",
         )
 
 
