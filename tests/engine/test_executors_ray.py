@@ -20,10 +20,11 @@ import os
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # loopback only
 import ray
 import sample_tasks
+from findspot import CheckFailed, pipeline, task
 from findspot.engine.executors import ExecutorUnavailable
 
-ray.init(address="local", num_cpus=2, include_dashboard=False, object_store_memory=100 * 2**20,
-         configure_logging=False, log_to_driver=False)
+ray.init(address="local", num_cpus=2, num_gpus=1, include_dashboard=False,
+         object_store_memory=100 * 2**20, configure_logging=False, log_to_driver=False)
 here = ray.get_runtime_context().gcs_address
 print(sample_tasks.pids.run(executor="ray:").status)
 print(sample_tasks.pids.run(executor=f"ray:{here}").status)
@@ -32,6 +33,28 @@ try:
 except ExecutorUnavailable as error:
     print("refused:", error.reason)
 print(ray.is_initialized(), here, flush=True)
+
+@task(cpus=0.5, gpus=1, memory="1 MiB", cache=False)
+def sees(x: int) -> str | None:
+    return os.environ.get("CUDA_VISIBLE_DEVICES")
+
+@task(cpus=3)
+def wide(x: int) -> int:
+    return x
+
+@pipeline
+def looking():
+    return {"seen": sees(1)}
+
+@pipeline
+def wishing():
+    return {"x": wide(1)}
+
+print(looking.run(executor="ray:").outputs["seen"].load())
+try:
+    wishing.run(executor="ray:")
+except CheckFailed as error:
+    print([(p.expected, p.found) for p in error.problems], flush=True)
 sys.stdin.read()
 """
 
@@ -58,6 +81,8 @@ def test_clusters_by_connection_and_by_address(ws: Workspace) -> None:
         still, address = said[3].split()
         assert said[2] == f"refused: this process is connected to Ray at {address}."
         assert still == "True"
+        assert owner.stdout.readline().strip() == "0"
+        assert owner.stdout.readline().strip() == "[('at most 2 cpus', '3 cpus')]"
         guest = subprocess.run(
             [sys.executable, "-c", _GUEST, tests, f"ray:{address}"],
             capture_output=True,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -316,3 +318,65 @@ class TestClusters:
 
         check_needs(wish.plan(), Empty())
         assert supply_of({"a": [Need(1, UNLIMITED, 0)] * 3}).total.memory == UNLIMITED
+
+
+@task(gpus=1, cpus=2, memory="1 KiB", cache=False)
+def with_all(i: int) -> int:
+    return os.getpid()
+
+
+@task(memory="3 GiB")
+def roomy(i: int) -> int:
+    return i
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A running Dask cluster, one of whose two workers declares a card."""
+    distributed: Any = import_module("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=0,
+            threads_per_worker=1,
+            memory_limit="2GiB",
+            host="127.0.0.1",
+            dashboard_address=None,
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        cluster.scale(1)
+        client.wait_for_workers(1)
+        cluster.new_spec["options"]["resources"] = {"GPU": 1}
+        cluster.scale(2)
+        client.wait_for_workers(2)
+        yield client
+
+
+@pytest.mark.slow
+class TestRunningDask:
+    def test_steps_go_where_what_they_ask_for_is_declared(
+        self, ws: Workspace, cluster: Any
+    ) -> None:
+        @pipeline
+        def asking() -> Any:
+            return {"where": with_all.map(list(range(4)))}
+
+        workers = cluster.scheduler_info(n_workers=-1)["workers"]
+        (declaring,) = [address for address, w in workers.items() if w.get("resources")]
+        pids = cluster.run(os.getpid)
+        job = asking.run(executor=cluster)
+        assert job.status == "finished", job.log
+        assert set(job.outputs["where"].load()) == {pids[declaring]}
+
+    def test_more_than_a_worker_has_is_refused(self, ws: Workspace, cluster: Any) -> None:
+        @pipeline
+        def asking() -> Any:
+            return {"a": roomy(1), "b": greedy(1)}
+
+        with pytest.raises(CheckFailed) as caught:
+            asking.run(executor=cluster)
+        assert [problem.expected for problem in caught.value.problems] == [
+            "at most 2,147,483,648 bytes",
+            "at most 1 gpus",
+        ]
+        assert ws.list_jobs() == []
