@@ -424,7 +424,7 @@ _FAILED_WRITES = frozenset(
         sqlite3.SQLITE_FULL,
     }
 )
-"""What SQLite says where a file cannot be made or cannot grow: only some causes are "full" to it."""
+"""What SQLite says where a file cannot be made or grow: only some causes are "full" to it."""
 _DRIVER_ERRORS = (sqlite3.Error, OverflowError, UnicodeEncodeError)
 _databases: weakref.WeakSet[SqliteDatabase] = weakref.WeakSet()
 _abandoned: list[sqlite3.Connection] = []
