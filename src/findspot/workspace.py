@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from findspot.artifacts.space import ArtifactSpace
@@ -83,27 +82,9 @@ class Workspace(ArtifactSpace):
             NotFound: there is no such file, module or pipeline.
             CheckFailed: the graph or the values have mistakes; all are listed, nothing has run.
         """
-        from findspot.engine.entrypoints import open_file
-        from findspot.engine.launching import JobOptions, launch
-        from findspot.engine.pipelines import Pipeline
-        from findspot.engine.targets import find_target
+        from findspot.engine.target_jobs import run_target
 
-        target = find_target(what)
-        if isinstance(target, FunctionType):
-            return self.run_function(target, params=params, inputs=artifacts, **options)
-        values = _together(params or {}, artifacts or {})
-        if isinstance(target, Pipeline):
-            return target.options(workspace=self, **options).run(**values)
-        chosen = JobOptions(**options)
-        entrypoint = open_file(self, target, project=chosen.project or self.project)
-        return launch(
-            self,
-            entrypoint.plan,
-            values,
-            chosen,
-            entrypoint=entrypoint.snapshot,
-            plugins=entrypoint.plugins,
-        )
+        return run_target(self, what, params=params, artifacts=artifacts, **options)
 
     def run_function(
         self,
@@ -353,23 +334,3 @@ def list_jobs(
         )
     )
     return JobListing((Job(space, settle(space, record)) for record in page.items), page.next)
-
-
-def _together(params: Mapping[str, Any], artifacts: Mapping[str, Any]) -> dict[str, Any]:
-    from findspot.artifacts.version import ArtifactVersion
-    from findspot.core.errors import CheckFailed, Problem
-    from findspot.engine.external import ExternalArtifact
-
-    twice = sorted(params.keys() & artifacts.keys())
-    if twice:
-        raise CheckFailed(
-            "The values",
-            [Problem(name, "it is given twice, as value and artifact") for name in twice],
-        )
-    chosen = {
-        name: value
-        if isinstance(value, ExternalArtifact | ArtifactVersion)
-        else ExternalArtifact(name=str(value))
-        for name, value in artifacts.items()
-    }
-    return {**params, **chosen}

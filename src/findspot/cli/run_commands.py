@@ -198,26 +198,14 @@ def _params(
     """Parameters read by their types; what is no parameter is left for the run to complain of,
     with all other mistakes."""
     from findspot.core.errors import CheckFailed
-    from findspot.engine.entrypoints import check_file
-    from findspot.engine.pipelines import Pipeline
-    from findspot.graph.spec import Parameter, TaskGraph
-    from findspot.graph.task_specs import task_spec
+    from findspot.engine.target_jobs import target_graph
     from findspot.graph.values import parse_parameters
 
     if not texts:
         return {}
-    if isinstance(found, Pipeline):
-        graph = found.graph()
-    elif isinstance(found, FunctionType):
-        inputs = task_spec(found, found.__name__).inputs
-        graph = TaskGraph(
-            name=found.__name__,
-            parameters={i.name: Parameter(name=i.name, type=i.type) for i in inputs},
-        )
-    else:
-        graph, problems = check_file(found)
-        if problems:
-            raise CheckFailed(f"The entrypoint {str(found)!r}", problems)
+    graph, problems = target_graph(found)
+    if problems and isinstance(found, Path):
+        raise CheckFailed(f"The entrypoint {str(found)!r}", problems)
     known = {name: text for name, text in texts.items() if name in graph.parameters}
     values, wrong = parse_parameters(graph, known)
     if wrong:

@@ -126,14 +126,28 @@ def plan_of_job(space: ArtifactSpace, record: JobRecord) -> Plan:
     if found.body["syntax"] == "experiment":
         how = "run(strategy='resume') of the experiment runs what is missing."
         raise CannotResume(record.id, f"it is of the experiment {found.name!r}; {how}")
+    try:
+        return open_stored(space, found).plan
+    except NotFound as error:
+        raise CannotResume(record.id, error.what) from error
+
+
+def open_stored(space: ArtifactSpace, found: Snapshot) -> Entrypoint:
+    """The entrypoint of a YAML file's snapshot, with the plugins that were recorded with it.
+
+    Raises:
+        NotFound: the snapshot of a plugin is gone.
+        CheckFailed: a function that it names is not what it was.
+    """
     document = read_document(found.body["text"], name=found.name)
+    plugins: dict[str, str] = found.body["plugins"]
     snapshots = []
-    for name, id in found.body["plugins"].items():
+    for name, id in plugins.items():
         plugin = space.catalog.snapshot(id)
         if plugin is None:
-            raise CannotResume(record.id, f"the snapshot of its plugin {name!r} is gone.")
+            raise NotFound("snapshot of the plugin", name, how="Record it again: open its file.")
         snapshots.append(plugin)
-    return _plan(space, document, snapshots)
+    return Entrypoint(_plan(space, document, snapshots), found, plugins)
 
 
 def _imported_plan(record: JobRecord, target: str) -> Plan:

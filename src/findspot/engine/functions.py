@@ -70,6 +70,7 @@ def run_function(
     experiment: str | None = None,
     labels: Mapping[str, Any] | None = None,
     seed: int | None = None,
+    job_id: str | None = None,
 ) -> Job:
     """Run a function as a job, to its end; what it returns becomes outputs of the job.
 
@@ -81,6 +82,7 @@ def run_function(
         name: of the job; None: the function's.
         params: plain values by parameter.
         inputs: URLs, paths, references or versions by parameter.
+        job_id: a uid for the job, that no other has; None: a new one.
         returns: a log hint for each returned value, ``"key"`` or ``"key: kind"``; None: by the
             return annotation.
         artifact_path: where copies of what it logs are published.
@@ -107,6 +109,7 @@ def run_function(
         experiment=experiment,
         labels=labels,
         seed=seed,
+        job_id=job_id,
         inputs=call.urls,
         artifact_path=artifact_path,
         function=f"{function.__module__}:{getattr(function, '__qualname__', called)}",
@@ -121,6 +124,22 @@ def run_function(
             raise
     assert context is not None
     return get_job(space, context.id)
+
+
+def check_call(
+    space: ArtifactSpace,
+    function: Callable[..., Any],
+    *,
+    params: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+    project: str,
+) -> None:
+    """Check what `run_function` would be given; nothing is run.
+
+    Raises:
+        CheckFailed: as there.
+    """
+    _Call(function, params, {key: _url(space, project, url) for key, url in inputs.items()}, None)
 
 
 class _Call:

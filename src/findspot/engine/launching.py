@@ -62,6 +62,7 @@ class JobOptions:
         on_step: told of each change of a step, as it happens.
         on_success, on_failure: called with the job when it has ended; what they raise is noted in
             the job's log and goes no further.
+        job_id: a uid for the job, that no other has; None: a new one.
     """
 
     project: str | None = None
@@ -74,6 +75,7 @@ class JobOptions:
     on_step: Callable[[StepRecord], None] | None = None
     on_success: Callable[[Job], object] | None = None
     on_failure: Callable[[Job], object] | None = None
+    job_id: str | None = None
 
     @property
     def cache_mode(self) -> CacheMode:
@@ -131,7 +133,7 @@ def launch(
     parent = CURRENT.get()
     time = now()
     record = JobRecord(
-        id=new_uid(),
+        id=options.job_id or new_uid(),
         project=project,
         experiment=options.experiment,
         name=plan.graph.name,

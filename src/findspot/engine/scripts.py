@@ -40,6 +40,7 @@ def start_job(
     experiment: str | None = None,
     labels: Mapping[str, Any] | None = None,
     seed: int | None = None,
+    job_id: str | None = None,
     inputs: Mapping[str, str] | None = None,
     artifact_path: str | Path | None = None,
     function: str | None = None,
@@ -55,6 +56,7 @@ def start_job(
         params: plain values, to be shown and compared.
         experiment: a question that several jobs answer, by name.
         seed: given to random, NumPy and torch, where they are imported, at the start.
+        job_id: a uid for the job, that no other has; None: a new one.
         inputs: URLs or references by the names under which `JobContext.get_input` gives them.
         artifact_path: where copies of what is logged are published: a folder or URL, with variables
             such as ``{{project}}`` and ``{{job.id}}``.
@@ -64,6 +66,8 @@ def start_job(
         InvalidName, CheckFailed: a name or a parameter is wrong; nothing is recorded.
     """
     record = _record(space, name, params or {}, project, experiment, labels or {}, seed)
+    if job_id is not None:
+        record = replace(record, id=job_id)
     options: dict[str, Any] = {"script": sys.argv[0] if sys.argv else ""}
     if function is not None:
         options["function"] = function

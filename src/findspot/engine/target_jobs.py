@@ -1,0 +1,88 @@
+"""Run what a target names: a YAML file, a pipeline, or a function; and know its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+from findspot.core.errors import CheckFailed, Problem
+from findspot.engine.jobs import Job
+from findspot.engine.targets import Target, find_target
+from findspot.graph.spec import Parameter, TaskGraph
+
+if TYPE_CHECKING:
+    from findspot.artifacts.space import ArtifactSpace
+
+
+def run_target(
+    space: ArtifactSpace,
+    what: str | Path | Callable[..., Any],
+    *,
+    params: Mapping[str, Any] | None = None,
+    artifacts: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Job:
+    """Run a YAML entrypoint, a pipeline or a function as a job, to its end; see `Workspace.run`."""
+    from findspot.engine.entrypoints import open_file
+    from findspot.engine.functions import run_function
+    from findspot.engine.launching import JobOptions, launch
+    from findspot.engine.pipelines import Pipeline
+
+    target = find_target(what)
+    if isinstance(target, FunctionType):
+        return run_function(space, target, params=params, inputs=artifacts, **options)
+    values = together(params or {}, artifacts or {})
+    if isinstance(target, Pipeline):
+        return target.options(workspace=space, **options).run(**values)
+    chosen = JobOptions(**options)
+    entrypoint = open_file(space, target, project=chosen.project or space.project)
+    return launch(
+        space,
+        entrypoint.plan,
+        values,
+        chosen,
+        entrypoint=entrypoint.snapshot,
+        plugins=entrypoint.plugins,
+    )
+
+
+def target_graph(target: Target) -> tuple[TaskGraph, list[Problem]]:
+    """The graph of a target with its parameters, and every mistake in it; of a function, the
+    parameters alone."""
+    from findspot.engine.entrypoints import check_file
+    from findspot.engine.pipelines import Pipeline
+    from findspot.graph.task_specs import task_spec
+
+    if isinstance(target, Path):
+        return check_file(target)
+    if isinstance(target, Pipeline):
+        return target.graph(), target.problems()
+    inputs = task_spec(target, target.__name__).inputs
+    parameters = {i.name: Parameter(name=i.name, type=i.type) for i in inputs}
+    return TaskGraph(name=target.__name__, parameters=parameters), []
+
+
+def together(params: Mapping[str, Any], artifacts: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters and artifacts as one mapping of values.
+
+    Raises:
+        CheckFailed: a name is in both.
+    """
+    from findspot.artifacts.version import ArtifactVersion
+    from findspot.engine.external import ExternalArtifact
+
+    twice = sorted(params.keys() & artifacts.keys())
+    if twice:
+        raise CheckFailed(
+            "The values",
+            [Problem(name, "it is given twice, as value and artifact") for name in twice],
+        )
+    chosen = {
+        name: value
+        if isinstance(value, ExternalArtifact | ArtifactVersion)
+        else ExternalArtifact(name=str(value))
+        for name, value in artifacts.items()
+    }
+    return {**params, **chosen}
