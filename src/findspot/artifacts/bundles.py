@@ -13,12 +13,13 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from findspot.artifacts.bundle_records import decode, encode
 from findspot.artifacts.exchange import Shipment, chosen, collect, lineage_choice
+from findspot.artifacts.given_paths import file_path
 from findspot.artifacts.leases import lease
 from findspot.artifacts.location import storage_error
 from findspot.artifacts.record_json import BadRecord
@@ -99,10 +100,11 @@ def export_bundle(
         progress: called with the bytes written so far, and the bytes in all.
 
     Raises:
+        BadPath: ``file`` can be no path of a file.
         NotFound: a reference points to nothing.
         BlobMissing, BlobDamaged: the bytes are not sound.
     """
-    target = Path(file).expanduser()
+    target = file_path(file)
     if os.path.lexists(target) and not replace:
         raise FindspotError(
             "There is a file already.", where=str(target), how="Choose another name, or replace it."
@@ -152,7 +154,8 @@ def _write(
     except OSError as error:
         raise storage_error(error, str(target)) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # where it could not be made it cannot be taken away
+            draft.unlink(missing_ok=True)
     return target
 
 
@@ -205,9 +208,10 @@ def import_bundle(
         BundleTooNew: a newer Findspot wrote it.
         DifferentContent: a version of it is here with other content.
     """
-    with _opened(Path(file).expanduser()) as bundle:
+    path = file_path(file)
+    with _opened(path) as bundle:
         shipment = bundle.shipment(space.settings.inline_limit)
-        with lease(space, purpose=f"import of {Path(file).name}"):
+        with lease(space, purpose=f"import of {path.name}"):
             sent = bundle.store_blobs(space.store, shipment, progress)
             bundle.check_rest()
             return report(space, shipment, sent, refresh=False)
@@ -216,7 +220,7 @@ def import_bundle(
 def read_bundle(file: str | os.PathLike[str]) -> Shipment:
     """What is in a bundle, without importing it; every byte is verified. Raises as
     `import_bundle`."""
-    with _opened(Path(file).expanduser()) as bundle:
+    with _opened(file_path(file)) as bundle:
         shipment = bundle.shipment(0)
         bundle.check_rest()
     return shipment
@@ -226,16 +230,22 @@ def read_bundle(file: str | os.PathLike[str]) -> Shipment:
 def _opened(file: Path) -> Iterator[_Bundle]:
     """A bundle to be read; whatever its bytes make a reader raise is a `BadBundle`."""
     try:
-        with file.open("rb") as source, zipfile.ZipFile(source) as archive:
+        source = file.open("rb")
+    except FileNotFoundError as error:
+        raise BadBundle(str(file), "there is no such file", how="Check the name.") from error
+    except IsADirectoryError as error:
+        raise BadBundle(str(file), "it is a folder", how="Name the file.") from error
+    except OSError as error:
+        raise BadBundle(
+            str(file), f"it cannot be read ({error.strerror})", how="Check the name."
+        ) from error
+    try:
+        with source, zipfile.ZipFile(source) as archive:
             yield _Bundle(str(file), archive, os.fstat(source.fileno()).st_size)
     except BadRecord as error:
         raise BadBundle(str(file), f"its manifest is wrong at {error}") from error
-    except FileNotFoundError as error:
-        raise BadBundle(str(file), "there is no such file", how="Check the name.") from error
     except (zipfile.BadZipFile, EOFError, NotImplementedError, zipfile.LargeZipFile) as error:
         raise BadBundle(str(file), f"it is no whole zip archive ({error})") from error
-    except IsADirectoryError as error:
-        raise BadBundle(str(file), "it is a folder", how="Name the file.") from error
 
 
 class _Bundle:

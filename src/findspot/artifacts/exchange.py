@@ -93,6 +93,10 @@ def chosen(
 
     if isinstance(artifacts, str | Reference | UUID | ArtifactVersion):
         artifacts = [artifacts]
+    if not isinstance(artifacts, Iterable):
+        raise FindspotError(
+            f"A {type(artifacts).__name__} names no versions.", how="Give one reference, or a list."
+        )
     records = [space.get_artifact(artifact).record for artifact in artifacts]
     return list({record.uid: record for record in records}.values())
 

@@ -129,7 +129,12 @@ def _target(
         return "file", str(path)
     if isinstance(target, str):
         if "://" in target and not target.startswith(SCHEME):
-            parts = urlsplit(target)
+            try:
+                parts = urlsplit(target)
+            except ValueError as error:
+                raise FindspotError(
+                    f"{target[:80]!r} is no URL: {error}.", how="Check how it is written."
+                ) from None
             if parts.password:
                 raise FindspotError(
                     "The URL holds a password, which every reader of the record would see.",

@@ -87,7 +87,15 @@ def locate(url: str | os.PathLike[str] | None, environment: Mapping[str, str]) -
         raise BadWorkspaceUrl(text, "it is empty, or holds NUL")
     if "://" in text:
         return _from_url(text, environment)
-    return _on_disk(_folder(Path(text).expanduser()))
+    try:
+        os.fsencode(text)
+        return _on_disk(_folder(Path(text).expanduser()))
+    except UnicodeEncodeError:
+        raise BadWorkspaceUrl(text, "no folder can be called so") from None
+    except RuntimeError:
+        raise BadWorkspaceUrl(text, "nobody has this home folder") from None
+    except OSError as error:
+        raise BadWorkspaceUrl(text, f"{error.strerror}") from None
 
 
 def shown_url(url: str) -> str:

@@ -69,6 +69,8 @@ class RetentionRule:
             raise ValueError("a rule needs keep_last or keep_days (0 keeps none for that reason)")
         for name in ("keep_last", "keep_days"):
             value = getattr(self, name)
+            if value is not None and not isinstance(value, int | float):
+                raise ValueError(f"{name} must be a number")
             if value is not None and not value >= 0:
                 raise ValueError(f"{name} must not be negative")
         if self.kind is not None and self.kind not in KINDS:

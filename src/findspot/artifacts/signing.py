@@ -18,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from findspot.artifacts.given_paths import file_path
 from findspot.artifacts.location import storage_error, write_once
 from findspot.artifacts.plugin_handlers import PREFIX as PLUGIN
 from findspot.artifacts.version import uri_of
@@ -83,10 +84,11 @@ def generate_key(path: str | os.PathLike[str]) -> str:
     key beside it in ``<path>.pub``. Returns the public key, ``ed25519:<base64>``.
 
     Raises:
+        BadPath: it can be no path of a file.
         FindspotError: there is a file already; it stays as it is.
     """
     ed25519, serialization = _library()
-    private = Path(path).expanduser()
+    private = file_path(path)
     made = ed25519.Ed25519PrivateKey.generate()
     pem = made.private_bytes(
         serialization.Encoding.PEM,
@@ -113,10 +115,11 @@ def read_private_key(path: str | os.PathLike[str]) -> Ed25519PrivateKey:
     """A private key from its PEM file.
 
     Raises:
+        BadPath: it can be no path of a file.
         BadKey: it is none, or others may read it.
     """
     ed25519, serialization = _library()
-    file = Path(path).expanduser()
+    file = file_path(path)
     try:
         if stat.S_IMODE(file.stat().st_mode) & 0o077:
             raise BadKey(
@@ -142,7 +145,7 @@ def read_private_key(path: str | os.PathLike[str]) -> Ed25519PrivateKey:
 def public_text(key: KeySource) -> str:
     """The public key of a private one, as ``ed25519:<base64>``."""
     _, serialization = _library()
-    private = key if not isinstance(key, str | os.PathLike) else read_private_key(key)
+    private = _private(key)
     raw = private.public_key().public_bytes(
         serialization.Encoding.Raw, serialization.PublicFormat.Raw
     )
@@ -156,6 +159,10 @@ def parse_public_key(text: str) -> str:
     'ed25519:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA='
     """
     raw = b""
+    if not isinstance(text, str):
+        raise BadKey(
+            f"{repr(text)[:80]} is no public key.", how="Public keys are written ed25519:<base64>."
+        )
     if text.startswith(PREFIX):
         try:
             raw = base64.b64decode(text.removeprefix(PREFIX), validate=True)
@@ -281,7 +288,7 @@ def sign(space: ArtifactSpace, artifact: ArtifactLike, key: KeySource) -> Signat
     version = space.get_artifact(artifact)
     if manifest_digest(version.files, version.handler) != version.digest:
         raise FindspotError("Its files are not those of its digest.", where=version.uri)
-    private = key if not isinstance(key, str | os.PathLike) else read_private_key(key)
+    private = _private(key)
     code = _code(space, version.record)
     signed = base64.b64encode(private.sign(statement(version.record, code))).decode()
     public = public_text(private)
@@ -307,8 +314,10 @@ def verify_signatures(
     if keys is None:
         names = trusted_keys(space)
     else:
-        given = keys if isinstance(keys, Mapping) else dict.fromkeys(keys, "")
-        names = {parse_public_key(key): name for key, name in given.items()}
+        if isinstance(keys, str) or not isinstance(keys, Iterable):
+            raise BadKey("Keys are given as a list, or as a mapping to their names.")
+        given = keys.items() if isinstance(keys, Mapping) else ((key, "") for key in keys)
+        names = {parse_public_key(key): name for key, name in given}
     right_files = manifest_digest(version.files, version.handler) == version.digest
     code = loading_code(space, version.record)
     if _needs_code(version.record) and code is None:
@@ -339,6 +348,18 @@ def signed_by_trusted(
             if found.status == "valid":
                 return found.name or found.key
     return None
+
+
+def _private(key: KeySource) -> Ed25519PrivateKey:
+    ed25519, _ = _library()
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        private: Ed25519PrivateKey = key
+        return private
+    if isinstance(key, str | os.PathLike):
+        return read_private_key(key)
+    raise BadKey(
+        f"A {type(key).__name__} is no private key.", how="Give the path of its file, or the key."
+    )
 
 
 def _needs_code(record: VersionRecord) -> bool:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from findspot.artifacts.arrival import record
 from findspot.artifacts.exchange import Shipment, chosen, collect, lineage_choice
 from findspot.artifacts.leases import lease
+from findspot.artifacts.location import BadWorkspaceUrl
+from findspot.artifacts.opening import OpenedWorkspace
 from findspot.artifacts.version import uri_of
 from findspot.core.digests import Digest, hash_bytes
 from findspot.core.errors import BlobDamaged, BlobMissing, FindspotError, ReadOnly
@@ -117,8 +119,13 @@ def pull(
     links: bool = True,
     progress: Progress | None = None,
 ) -> TransferReport:
-    """Fetch versions from another workspace: its `push` to this one."""
+    """Fetch versions from another workspace: its `push` to this one.
+
+    Raises:
+        NoWorkspace: there is none where ``other`` points to.
+    """
     with _Opened(space, other) as source:
+        _ = source.existing_catalog  # where there is no workspace, none is made to be empty
         return push(source, space, artifacts, lineage=lineage, links=links, progress=progress)
 
 
@@ -132,6 +139,8 @@ class _Opened:
 
     def __enter__(self) -> ArtifactSpace:
         if not isinstance(self._given, str | os.PathLike):
+            if not isinstance(self._given, OpenedWorkspace):
+                raise BadWorkspaceUrl(repr(self._given), "it is neither text nor a path")
             return self._given
         self._own = self._class(self._given, ambient=False)
         return self._own

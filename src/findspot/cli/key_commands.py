@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from findspot.cli.artifact_commands import Ref
-from findspot.cli.options import AsJson, Project, UsageMistake, existing_workspace
+from findspot.cli.options import AsJson, Project, existing_workspace
 
 if TYPE_CHECKING:
     from findspot.artifacts.signing import SignatureCheck
@@ -25,8 +25,6 @@ def generate(
     from findspot.artifacts.signing import generate_key
     from findspot.cli.printing import print_json
 
-    if not file.name:
-        raise UsageMistake(f"{str(file)!r} is no name of a file.", how="Name a new file.")
     public = generate_key(file)
     if as_json:
         print_json({"key": public, "private": file, "public": f"{file}.pub"})
