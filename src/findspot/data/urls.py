@@ -6,20 +6,14 @@ import os
 import re
 from urllib.parse import unquote
 
+from findspot.core.secret_names import HIDDEN, is_secret_parameter
 from findspot.data.errors import BadUrl
 
-HIDDEN = "***"
 SCHEMES = ("file", "http", "https", "s3", "gs", "az", "memory", "store")
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>)\]]+")
-_SECRET = re.compile(
-    r"pass(word|wd|phrase|code)?$|pwd$|secret|token$|credential|auth(orization)?$|signature$|^sig$"
-    r"|(api|access|private|secret|signing|encryption|account|subscription)[-_.]?key(id)?|^key$|^code$"
-    r"|jwt$|session|bearer",
-    re.IGNORECASE,
-)
 # Long runs that mix letters and digits, as keys and tokens do; dates, words and versions do not.
 _TOKEN = re.compile(r"(?=[^&]*[A-Za-z])(?=[^&]*[0-9])[A-Za-z0-9_.~+/=%-]{32,}")
 
@@ -107,5 +101,5 @@ def _shown_parameter(parameter: str) -> str:
     name, equals, value = parameter.partition("=")
     if not equals:
         return HIDDEN if _TOKEN.fullmatch(name) else name
-    secret = _SECRET.search(unquote(name)) or _TOKEN.search(value)
+    secret = is_secret_parameter(unquote(name)) or _TOKEN.search(value)
     return f"{name}={HIDDEN if secret and value else value}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from findspot.core.canonical import Json, canonical_json, is_plain
-from findspot.engine.redaction import HIDDEN, is_secret_name
+from findspot.core.secret_names import HIDDEN, is_secret_name
 
 _LONGEST = 20_000
 _SHOWN_VALUE = 2_000

@@ -5,13 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-HIDDEN = "***"
+from findspot.core.secret_names import HIDDEN, is_secret_name, is_secret_parameter
 
-_SECRET = re.compile(
-    r"pass(word|wd|phrase|code)?$|pwd$|secret|token$|credential|auth(orization)?$"
-    r"|(api|access|private|secret|signing|encryption|account)[-_.]?key|^key$",
-    re.IGNORECASE,
-)
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^/?#\s@]*@)(?P<rest>\S*)")
 _PARAMETER = re.compile(r"(?P<before>[?&;])(?P<name>[^=&;#\s]+)=(?P<value>[^&;#\s]*)")
 
@@ -33,15 +28,6 @@ def without_credentials(url: str) -> str:
     scheme, _, rest = bare.partition("://")
     place, slash, path = rest.partition("/")
     return f"{scheme}://{place.rpartition('@')[2]}{slash}{path}"
-
-
-def is_secret_name(name: str) -> bool:
-    """Whether a value under this name is likely a secret.
-
-    >>> [is_secret_name(n) for n in ("db_password", "API-KEY", "tokenizer", "max_tokens", "keys")]
-    [True, True, False, False, False]
-    """
-    return _SECRET.search(name) is not None
 
 
 def redacted(arguments: Iterable[str]) -> list[str]:
@@ -66,5 +52,5 @@ def redacted(arguments: Iterable[str]) -> list[str]:
 
 
 def _hide(match: re.Match[str]) -> str:
-    value = HIDDEN if is_secret_name(match["name"]) else match["value"]
+    value = HIDDEN if is_secret_parameter(match["name"]) else match["value"]
     return f"{match['before']}{match['name']}={value}"

@@ -12,8 +12,8 @@ from findspot.artifacts.transfer import kept, send_blobs
 from findspot.catalog.protocol import Batch
 from findspot.core.errors import BlobDamaged, BlobMissing
 from findspot.core.records import Failure, JobRecord, VersionRecord, now
+from findspot.core.secret_names import HIDDEN
 from findspot.engine.jobs import Job
-from findspot.engine.redaction import HIDDEN
 from findspot.provenance.errors import CannotReproduce
 from findspot.provenance.job_diff import input_uids
 
@@ -200,7 +200,8 @@ def waiting(record: JobRecord) -> JobRecord:
         record,
         status="interrupted",
         failure=Failure("ToBeReproduced", "It is to run again."),
-        options={**record.options, "cache": "off"},
+        # Not where the job published: that is in use.
+        options={**record.options, "cache": "off", "artifact_path": None},
         environment=None,
         process={},
         parent=None,
