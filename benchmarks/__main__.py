@@ -12,8 +12,9 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.machine import facts
-from benchmarks.measuring import QUICK, Scale, run
+from benchmarks.measuring import QUICK, Scale
 from benchmarks.report import document, missed, show, summary
+from benchmarks.running import run
 from benchmarks.workloads import WORKLOADS
 
 
@@ -31,6 +32,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, metavar="N", help="repetitions of each subject")
     parser.add_argument("--array-mib", type=int, metavar="N", help="size of the array in MiB")
     parser.add_argument("--table-rows", type=int, metavar="N", help="rows of the table")
+    parser.add_argument("--file-mib", type=int, metavar="N", help="size of the large file in MiB")
     parser.add_argument(
         "--folder",
         type=Path,
@@ -46,7 +48,7 @@ def main(given: list[str] | None = None) -> int:
     scale = QUICK if options.quick else Scale()
     chosen = {
         name: value
-        for name in ("repeats", "array_mib", "table_rows")
+        for name in ("repeats", "array_mib", "table_rows", "file_mib")
         if (value := getattr(options, name)) is not None
     }
     scale = replace(scale, **chosen)

@@ -8,6 +8,8 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from benchmarks.peer_process import installed, pinned
+
 LIBRARIES = (
     "findspot",
     "joblib",
@@ -41,7 +43,7 @@ def facts(folder: Path) -> dict[str, str]:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             found[name] = "not installed"
-    return found
+    return {**found, **{name: installed().get(name, "not installed") for name in pinned()}}
 
 
 def _processor() -> str:

@@ -1,18 +1,14 @@
-"""What a workload is, and how it is measured: fresh folders, warm-up, interleaved repetitions."""
+"""What a workload is, and what subjects measure with. The peers' environment imports this too."""
 
 from __future__ import annotations
 
 import gc
 import os
-import shutil
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field, replace
-from multiprocessing import get_context
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -31,6 +27,14 @@ class Scale:
         artifacts: small artifacts saved one by one and in a batch.
         searched: artifacts in the workspace that is searched.
         saves: saves of each of the concurrent processes.
+        small_files: files of the directory. file_mib: size of the large file.
+        dataset_rows: rows of the dataset of 8 columns that is logged with statistics.
+        replicates: of the experiment of 10 steps and 3 conditions.
+        cells: of the complete experiment that is resumed.
+        scheduled: steps of the largest graph that is scheduled; two more have a tenth and a
+            hundredth of them.
+        cluster_tasks: tasks that are sent to a cluster.
+        collected: artifacts in the workspace that is collected.
     """
 
     repeats: int = 5
@@ -41,6 +45,14 @@ class Scale:
     artifacts: int = 10_000
     searched: int = 100_000
     saves: int = 1000
+    small_files: int = 100_000
+    file_mib: int = 10 * 1024
+    dataset_rows: int = 5_000_000
+    replicates: int = 100
+    cells: int = 20_000
+    scheduled: int = 100_000
+    cluster_tasks: int = 1000
+    collected: int = 100_000
 
 
 QUICK = Scale(
@@ -52,6 +64,14 @@ QUICK = Scale(
     artifacts=1000,
     searched=5000,
     saves=100,
+    small_files=2000,
+    file_mib=256,
+    dataset_rows=200_000,
+    replicates=20,
+    cells=400,
+    scheduled=2000,
+    cluster_tasks=100,
+    collected=5000,
 )
 WARM_UP = Scale(
     repeats=1,
@@ -62,10 +82,31 @@ WARM_UP = Scale(
     artifacts=5,
     searched=200,
     saves=5,
+    small_files=10,
+    file_mib=1,
+    dataset_rows=1000,
+    replicates=2,
+    cells=4,
+    scheduled=100,
+    cluster_tasks=5,
+    collected=200,
 )
 
 Subject: TypeAlias = Callable[[Path, Scale], Mapping[str, float]]
 """Does a workload once in an empty folder; the figures, by the name of the measure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A subject that runs with the interpreter of the peers' environment.
+
+    Args:
+        target: ``module:function`` of a `Subject` that imports nothing of Findspot.
+        package: without which it is left out.
+    """
+
+    target: str
+    package: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,23 +139,30 @@ class Workload:
         title: with the fields of `Scale` in braces.
         subjects: name to function; Findspot's own is `OURS`.
         notes: what a reader must know to judge the figures.
+        repeats: at most so many, where one repetition takes long.
     """
 
     name: str
     title: str
     measures: tuple[Measure, ...]
-    subjects: Mapping[str, Subject]
+    subjects: Mapping[str, Subject | Peer]
     notes: str = ""
+    repeats: int | None = None
 
 
 @dataclass(slots=True)
 class Result:
-    """The figures of one workload: subject to measure to one figure for each repetition."""
+    """The figures of one workload: subject to measure to one figure for each repetition.
+
+    Args:
+        failures: subject to what it raised. absent: peer to why it was left out.
+    """
 
     workload: Workload
     scale: Scale
     figures: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -157,61 +205,3 @@ def bytes_under(folder: Path) -> int:
             state = os.lstat(os.path.join(parent, name))
             sizes[state.st_ino] = state.st_size
     return sum(sizes.values())
-
-
-@contextmanager
-def fresh_folder(parent: Path) -> Iterator[Path]:
-    """An empty folder, removed at the end; what was written reaches the disk before the next."""
-    folder = Path(tempfile.mkdtemp(prefix="findspot-benchmark-", dir=parent))
-    try:
-        yield folder
-    finally:
-        for inner, names, _ in os.walk(folder):
-            for name in names:  # a store may keep its folders read-only
-                os.chmod(os.path.join(inner, name), 0o700)
-        shutil.rmtree(folder)
-        os.sync()
-
-
-def run(
-    workload: Workload,
-    scale: Scale,
-    parent: Path,
-    *,
-    only_peers: bool = False,
-    progress: Callable[[str], None] = lambda _: None,
-) -> Result:
-    """Measure every subject `scale.repeats` times, in turn, after a warm-up.
-
-    Each subject has a process of its own, so that what one library leaves behind in memory does
-    not slow another. A subject that raises is left out of the rest and reported in
-    `Result.failures`.
-    """
-    result = Result(workload, scale)
-    subjects = {n: s for n, s in workload.subjects.items() if not (only_peers and n == OURS)}
-    with ExitStack() as stack:
-        processes = {
-            name: stack.enter_context(ProcessPoolExecutor(1, get_context("spawn")))
-            for name in subjects
-        }
-        for round_number in range(-1, scale.repeats):
-            warm_up = round_number < 0
-            # Who comes first changes, so that nobody always follows the same neighbour.
-            shift = round_number % len(subjects) if subjects else 0
-            names = [*subjects]
-            for name in names[shift:] + names[:shift]:
-                if name in result.failures:
-                    continue
-                progress(f"{name}, " + ("warm-up" if warm_up else f"repetition {round_number + 1}"))
-                size = replace(WARM_UP, repeats=scale.repeats) if warm_up else scale
-                with fresh_folder(parent) as folder:
-                    try:
-                        figures = processes[name].submit(subjects[name], folder, size).result()
-                    except Exception as error:
-                        result.failures[name] = f"{type(error).__name__}: {error}"
-                        continue
-                if not warm_up:
-                    kept = result.figures.setdefault(name, {})
-                    for measure, value in figures.items():
-                        kept.setdefault(measure, []).append(value)
-    return result

@@ -53,7 +53,7 @@ def number(value: float | None) -> str:
 
 def show(result: Result, console: Console, *, full_size: bool) -> None:
     """Print the table of one workload."""
-    subjects = list(result.workload.subjects)
+    subjects = [name for name in result.workload.subjects if name not in result.absent]
     table = Table(title=result.title, title_justify="left", title_style="bold")
     table.add_column("measure")
     for subject in subjects:
@@ -73,6 +73,8 @@ def show(result: Result, console: Console, *, full_size: bool) -> None:
     console.print(table)
     if result.workload.notes:
         console.print(result.workload.notes, style="dim")
+    for subject, reason in result.absent.items():
+        console.print(f"{subject} is left out: {reason}", style="yellow", markup=False)
     for subject, reason in result.failures.items():
         console.print(f"{subject} failed: {reason}", style="red", markup=False)
     console.print()
@@ -115,6 +117,7 @@ def document(
                 "name": result.workload.name,
                 "title": result.title,
                 "failures": result.failures,
+                "absent": result.absent,
                 "measures": [
                     {
                         "name": measure.name,

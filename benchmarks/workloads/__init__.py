@@ -5,9 +5,13 @@ from __future__ import annotations
 from benchmarks.measuring import Workload
 from benchmarks.workloads import (
     chain,
+    collection,
     concurrent_saves,
+    directory,
     fan_out,
     large_array,
+    large_file,
+    logged_dataset,
     search,
     small_artifacts,
     startup,
@@ -23,4 +27,8 @@ WORKLOADS: tuple[Workload, ...] = (
     search.WORKLOAD,
     large_array.WORKLOAD,
     wide_table.WORKLOAD,
+    logged_dataset.WORKLOAD,
+    collection.WORKLOAD,
+    directory.WORKLOAD,
+    large_file.WORKLOAD,
 )

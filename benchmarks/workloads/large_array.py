@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from benchmarks.measuring import OURS, Bar, Measure, Scale, Workload, bytes_under, timed
+from benchmarks.inputs import array
+from benchmarks.measuring import OURS, Bar, Measure, Peer, Scale, Workload, bytes_under, timed
 from benchmarks.memory import MIB, extra_memory
 from findspot import Workspace
-
-
-@cache
-def array(mib: int) -> npt.NDArray[np.float64]:
-    """``mib`` MiB of float64; the same in every repetition."""
-    return np.random.default_rng(0).random(mib * MIB // 8)
 
 
 def findspot(folder: Path, scale: Scale) -> dict[str, float]:
@@ -101,6 +94,12 @@ WORKLOAD = Workload(
         Measure("save the same again", "s"),
         Measure("bytes that adds", "MiB", bar=Bar(0.1)),
     ),
-    subjects={OURS: findspot, "np.save": numpy, "joblib": joblib},
-    notes="Findspot's figures include the BLAKE3 digest. All load by memory map.",
+    subjects={
+        OURS: findspot,
+        "np.save": numpy,
+        "joblib": joblib,
+        "mlflow": Peer("benchmarks.peers.mlflow_runs:large_array", "mlflow"),
+    },
+    notes="Findspot's figures include the BLAKE3 digest. All load by memory map. MLflow has "
+    "no call for arrays: np.save, then its log_artifact.",
 )

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measuring import OURS, Bar, Measure, Scale, Workload, timed
+from benchmarks.measuring import OURS, Bar, Measure, Peer, Scale, Workload, timed
 from findspot import Workspace
 
 PAGE = 50
@@ -78,6 +78,7 @@ WORKLOAD = Workload(
             "next page",
         )
     ),
-    subjects={OURS: findspot},
-    notes="joblib and Hamilton have no search.",
+    subjects={OURS: findspot, "mlflow": Peer("benchmarks.peers.mlflow_runs:search", "mlflow")},
+    notes="joblib and Hamilton have no search. mlflow: search_runs, with as many runs; they are "
+    "written into its database directly, since its API takes too long to make them.",
 )

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.measuring import OURS, Bar, Measure, Scale, Workload, timed
+from benchmarks.inputs import small_values
+from benchmarks.measuring import OURS, Bar, Measure, Peer, Scale, Workload, timed
 from findspot import Workspace
 
 
-def values(scale: Scale) -> list[bytes]:
-    """Distinct values of 1 KiB."""
-    return [number.to_bytes(8, "little") * 128 for number in range(scale.artifacts)]
-
-
 def findspot(folder: Path, scale: Scale) -> dict[str, float]:
-    payloads = values(scale)
+    payloads = small_values(scale.artifacts)
     workspace = Workspace(folder)
     workspace.init()
     with timed() as singly:
@@ -35,7 +31,7 @@ def findspot(folder: Path, scale: Scale) -> dict[str, float]:
 def joblib(folder: Path, scale: Scale) -> dict[str, float]:
     import joblib as library
 
-    payloads = values(scale)
+    payloads = small_values(scale.artifacts)
     with timed() as singly:
         for number, payload in enumerate(payloads):
             library.dump(payload, folder / f"{number}.joblib")
@@ -49,6 +45,12 @@ WORKLOAD = Workload(
         Measure("singly", "1/s", better="higher", bar=Bar(5000, full_size_only=True)),
         Measure("in a batch", "1/s", better="higher", bar=Bar(20_000, full_size_only=True)),
     ),
-    subjects={OURS: findspot, "joblib": joblib},
-    notes="Findspot records digest, type, metadata, labels, time; joblib.dump only writes files.",
+    subjects={
+        OURS: findspot,
+        "joblib": joblib,
+        "mlflow": Peer("benchmarks.peers.mlflow_runs:small_artifacts", "mlflow"),
+    },
+    notes="Findspot records digest, type, metadata, labels, time; joblib.dump only writes files. "
+    "mlflow keeps tags by run, so singly is a run with a tag and a file each (at most 1,000 of them);"
+    " in a batch, the files of one run with one tag.",
 )

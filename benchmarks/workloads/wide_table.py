@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from benchmarks.measuring import OURS, Bar, Measure, Scale, Workload, timed
+from benchmarks.inputs import table
+from benchmarks.measuring import OURS, Bar, Measure, Peer, Scale, Workload, timed
 from findspot import Workspace
-
-
-@cache
-def table(rows: int) -> Any:
-    """Four columns of float64, two of int64, one of text with 1,000 values, one of bool."""
-    import pyarrow as pa
-
-    random = np.random.default_rng(0)
-    words = pa.array([f"word-{number}" for number in range(1000)])
-    columns: dict[str, Any] = {f"float_{i}": random.random(rows) for i in range(4)}
-    columns |= {f"int_{i}": random.integers(0, 1_000_000, rows) for i in range(2)}
-    columns["text"] = words.take(pa.array(random.integers(0, 1000, rows)))
-    columns["flag"] = random.random(rows) < 0.5
-    return pa.table(columns)
 
 
 def findspot(folder: Path, scale: Scale) -> dict[str, float]:
@@ -63,6 +47,11 @@ WORKLOAD = Workload(
         Measure("save", "MB/s", better="higher", bar=Bar(0.9, of="parquet", full_size_only=True)),
         Measure("load", "MB/s", better="higher", bar=Bar(0.9, of="parquet", full_size_only=True)),
     ),
-    subjects={OURS: findspot, "parquet": parquet},
-    notes="parquet: pyarrow's own write_table and read_table, with their defaults.",
+    subjects={
+        OURS: findspot,
+        "parquet": parquet,
+        "mlflow": Peer("benchmarks.peers.mlflow_runs:wide_table", "mlflow"),
+    },
+    notes="parquet: pyarrow's own write_table and read_table, with their defaults. mlflow: "
+    "log_table and load_table of a pandas data frame, in a Parquet file.",
 )
