@@ -156,23 +156,26 @@ def set_environment(
 
     Args:
         project: made where it is not there; None: as it is.
-        artifact_path: where copies of what jobs log are published: a folder or a URL, with
+        artifact_path: where copies of what jobs make and log are published: a folder or a URL, with
             variables such as ``{{project}}`` and ``{{job.id}}``; None: as it is.
 
     Returns:
-        the project and the artifact path in force.
+        the project and the artifact path in force for it: its own of ``findspot.toml``, else that
+        of the session, else the workspace's; None where none is set.
 
     Raises:
-        InvalidName, CheckFailed, BadArtifactPath: nothing has changed.
+        InvalidName, CheckFailed, BadArtifactPath, UnknownScheme: nothing has changed.
     """
-    from findspot.engine.publishing import session_artifact_path, set_artifact_path
+    from findspot.engine.publishing import checked, inherited_path, set_artifact_path
 
     space = current_space()
+    if artifact_path is not None:
+        checked(artifact_path)
     if project is not None:
         space.use_project(project)
     if artifact_path is not None:
         set_artifact_path(artifact_path)
-    return space.project, session_artifact_path()
+    return space.project, inherited_path(space, space.project)
 
 
 def get_job(id: str) -> Job:

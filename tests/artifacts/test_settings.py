@@ -132,3 +132,58 @@ def test_catalog_and_store_may_be_elsewhere(tmp_path: Path) -> None:
         other.save_artifact(b"y" * 10_000, "y")
         assert other.load_artifact("y") == b"y" * 10_000
     assert (tmp_path / "shared.db").is_file()
+
+
+def test_artifact_paths_of_the_workspace_and_of_projects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(
+        tmp_path,
+        'format = 1\nartifact_path = "out/{{project}}"\n'
+        '[projects.iris]\nartifact_path = "s3://bucket/iris"\n',
+    )
+    settings = Workspace(tmp_path).settings
+    assert settings.artifact_path == "out/{{project}}"
+    assert settings.projects == {"iris": {"artifact_path": "s3://bucket/iris"}}
+    monkeypatch.setenv("FINDSPOT_ARTIFACT_PATH", "/elsewhere")
+    assert Workspace(tmp_path).settings.artifact_path == "/elsewhere"
+    assert Workspace(tmp_path, artifact_path=tmp_path / "x").settings.artifact_path == str(
+        tmp_path / "x"
+    )
+
+
+def test_all_mistakes_in_artifact_paths_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(
+        tmp_path,
+        """
+        artifact_path = "../out"
+        projects.iris = {artifact_path = "{{colour}}/{{shape}}", owner = "me"}
+        projects."a/b" = {artifact_path = 3}
+        projects.wine = "out"
+        projects.good = {artifact_path = ""}
+        """,
+    )
+    monkeypatch.setenv("FINDSPOT_ARTIFACT_PATH", "{{project}")
+    monkeypatch.setenv("FINDSPOT_PROJECTS", "iris")
+    with pytest.raises(BadSettings) as caught:
+        Workspace(tmp_path, artifact_path=3)
+    found = {(Path(p.location).name, p.path): p.message for p in caught.value.problems}
+    file = "findspot.toml"
+    assert set(found) == {
+        (file, "artifact_path"),
+        (file, "projects.iris.artifact_path"),
+        (file, "projects.iris.owner"),
+        (file, "projects.a/b"),
+        (file, "projects.a/b.artifact_path"),
+        (file, "projects.wine"),
+        ("environment", "FINDSPOT_ARTIFACT_PATH"),
+        ("environment", "FINDSPOT_PROJECTS"),
+        ("arguments", "artifact_path"),
+    }
+    assert (
+        "{{colour}}: there is no such variable; {{shape}}"
+        in found[file, "projects.iris.artifact_path"]
+    )
+    assert "leaves its root" in found[file, "artifact_path"]

@@ -21,11 +21,12 @@ from sklearn.preprocessing import StandardScaler
 
 from findspot import CheckFailed, JobContext, NotFound, Workspace, current_job, pipeline, task
 from findspot.artifacts.kinds import Dataset, Model, Plot, kind_of, show_plot
+from findspot.artifacts.path_templates import BadArtifactPath
 from findspot.core.errors import InvalidName
 from findspot.data import UnknownScheme
 from findspot.engine.logging_artifacts import BadSource
 from findspot.engine.logging_plots import NotAPlot
-from findspot.engine.publishing import BadArtifactPath, set_artifact_path
+from findspot.engine.publishing import set_artifact_path
 from findspot.handlers.errors import NoHandler
 
 FRAME = pd.DataFrame({"x": [1.5, 2.5, 3.5, 4.5], "label": [0, 0, 1, 1]})
@@ -525,16 +526,28 @@ def test_the_nearest_path_wins(ws: Workspace, tmp_path: Path) -> None:
 
 
 def test_the_jobs_own_path(ws: Workspace, tmp_path: Path) -> None:
-    with ws.start_job("train", artifact_path=tmp_path / "{{project}}" / "{{condition}}") as job:
-        job.path_variables["condition"] = "forest"
+    with ws.start_job("train", artifact_path=tmp_path / "{{project}}" / "{{step}}") as job:
         job.log_artifact("a", body="a")
-    assert (tmp_path / "default" / "forest" / "a").read_text() == "a"
-    with (
-        pytest.raises(CheckFailed, match="no such variable"),
-        ws.start_job("train", artifact_path="{{colour}}"),
-    ):
-        pass
+    assert (tmp_path / "default" / "train" / "a").read_text() == "a"
+    for wrong, message in (("{{colour}}", "no such variable"), ("{{condition}}", "no value")):
+        with (
+            pytest.raises(CheckFailed, match=message),
+            ws.start_job("train", artifact_path=wrong),
+        ):
+            pass
     assert len(ws.list_jobs()) == 1
+
+
+def test_a_path_set_farther_out_does_not_decide_what_becomes_of_the_job(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with ws.start_job("train", artifact_path=tmp_path / "file") as job:
+        job.log_artifact("note", body="hi")
+    found = ws.get_job(job.id)
+    assert found.status == "finished"
+    assert "'note' was not published" in found.log
+    assert found.outputs["note"].load().read_text() == "hi"
 
 
 @pytest.mark.parametrize(

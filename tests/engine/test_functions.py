@@ -100,6 +100,10 @@ def test_log_hints_say_how_returned_values_are_kept(ws: Workspace) -> None:
     assert job.outputs["rows"].kind == "dataset"
     assert job.metrics == {"seen": 1.0, "score": 0.5}
     assert job.outputs["rest"].load() == {"k": 1}
+    # So that the job can be reproduced.
+    assert job.record.options["returns"] == ["rows: dataset", "score: result", "rest"]
+    assert run_function(lambda: 1, name="one", returns="x").record.options["returns"] == "x"
+    assert "returns" not in run_function(lambda: 1, name="one").record.options
 
 
 def test_an_error_makes_the_job_failed(ws: Workspace) -> None:

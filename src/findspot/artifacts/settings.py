@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,11 @@ class Settings:
         preview_limit: larger previews are left out; bytes.
         durable: wait for the disk on every save (survives a power cut, not only a killed process).
         cache_limit: bytes of a remote store's blobs that are kept on this machine, at most.
+        artifact_path: where readable copies of what jobs make and log are published: a folder or
+            URL, with variables such as ``{{project}}``; a relative path counts from the workspace's
+            folder; empty: nowhere.
+        projects: settings of single projects by name, in the file the tables ``[projects.<name>]``:
+            ``artifact_path``.
         trusted_modules: pickles from elsewhere load if they need nothing but these modules; in the
             file it is ``modules`` of the table ``[trust]``.
     """
@@ -68,6 +73,8 @@ class Settings:
     preview_limit: int = 65536
     durable: bool = False
     cache_limit: int = 10_000_000_000
+    artifact_path: str = ""
+    projects: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     trusted_modules: tuple[str, ...] = ()
 
     @classmethod
@@ -143,23 +150,23 @@ def _from_environment(
     environment: Mapping[str, str], problems: list[Problem]
 ) -> dict[str, int | bool | str]:
     found: dict[str, int | bool | str] = {}
-    for field in fields(Settings):
-        name = ENVIRONMENT_PREFIX + field.name.upper()
+    for setting in fields(Settings):
+        name = ENVIRONMENT_PREFIX + setting.name.upper()
         text = environment.get(name, "")
         if not text:
             continue
-        if field.type == "int":
+        if setting.type == "int":
             try:
-                found[field.name] = int(text)
+                found[setting.name] = int(text)
             except ValueError:
                 problems.append(Problem(name, f"{text!r} is no whole number", "environment"))
-        elif field.type == "bool":
+        elif setting.type == "bool":
             if text.lower() not in ("0", "1", "true", "false", "yes", "no"):
                 problem = f"{text!r} is neither true nor false"
                 problems.append(Problem(name, problem, "environment"))
-            found[field.name] = text.lower() in ("1", "true", "yes")
+            found[setting.name] = text.lower() in ("1", "true", "yes")
         else:
-            found[field.name] = text
+            found[setting.name] = text
     return found
 
 
@@ -167,11 +174,17 @@ def _checked(
     values: Mapping[str, Any], where: str, problems: list[Problem], *, shown: str = ""
 ) -> dict[str, Any]:
     """The values that are settings; what is wrong with the others is added to the problems."""
-    known = {field.name: field.type for field in fields(Settings)}
+    known = {setting.name: setting.type for setting in fields(Settings)}
     result: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, os.PathLike):
             value = os.fspath(value)
+        if key == "projects":
+            found = _project_mistakes(value, shown or key, where)
+            problems += found
+            if not found:
+                result[key] = value
+            continue
         message = _mistake(key, value, known)
         if message:
             problems.append(Problem(shown or key, message, where))
@@ -210,4 +223,46 @@ def _mistake(key: str, value: Any, known: Mapping[str, Any]) -> str:
             check_name(value, "project name")
         except InvalidName as error:
             return error.what
+    return _path_mistake(value) if key == "artifact_path" else ""
+
+
+def _path_mistake(value: str) -> str:
+    """What is wrong with an artifact path; "" if nothing is, or it is empty."""
+    from findspot.artifacts.path_templates import check_template
+
+    try:
+        if value:
+            check_template(value)
+    except CheckFailed as error:
+        known = {problem.expected for problem in error.problems if problem.expected}
+        listed = "; ".join(f"{problem.path}: {problem.message}" for problem in error.problems)
+        return f"{listed} (known are {', '.join(known)})" if known else listed
+    except FindspotError as error:
+        return error.what
     return ""
+
+
+def _project_mistakes(value: Any, path: str, where: str) -> list[Problem]:
+    """Every mistake in the settings of single projects."""
+    if not isinstance(value, Mapping):
+        return [Problem(path, "write a table [projects.<name>] in the file", where)]
+    problems: list[Problem] = []
+    for name, table in value.items():
+        place = f"{path}.{name}"
+        try:
+            check_name(name, "project name")
+        except InvalidName as error:
+            problems.append(Problem(place, error.what, where))
+        if not isinstance(table, Mapping):
+            problems.append(Problem(place, 'write artifact_path = "..." in a table', where))
+            continue
+        for key, chosen in table.items():
+            if key != "artifact_path":
+                message = "there is no such setting of a project; known is artifact_path"
+            elif not isinstance(chosen, str):
+                message = "it must be text"
+            else:
+                message = _path_mistake(chosen)
+            if message:
+                problems.append(Problem(f"{place}.{key}", message, where))
+    return problems

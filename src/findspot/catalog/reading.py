@@ -190,7 +190,7 @@ class CatalogReader:
 
     def _cache_entries(self, condition: str, value: str) -> dict[str, CacheEntry]:
         found = self._database.rows(
-            "SELECT c.key, c.job, c.step, s.outputs FROM cache c"
+            "SELECT c.key, c.job, c.step, s.outputs, s.parts FROM cache c"
             " JOIN steps s ON s.job = c.job AND s.name = c.step"
             f" WHERE {condition} AND s.status = 'finished'",
             (value,),
@@ -207,8 +207,10 @@ class CatalogReader:
                 },
                 complete=all(uid in rows for uid in of_step.values()),
                 in_store=any(rows[uid][IN_STORE] for uid in of_step.values() if uid in rows),
+                # Few steps log anything; of the others the parts need not be read.
+                logged=from_json(parts).get("logged", {}) if '"logged"' in parts else {},
             )
-            for (key, job, step, _), of_step in zip(found, outputs, strict=True)
+            for (key, job, step, _, parts), of_step in zip(found, outputs, strict=True)
         }
 
     # ------------------------------------------------------------------ snapshots

@@ -328,7 +328,7 @@ class BatchWriter:
 
     def _update_job(self, update: JobUpdate) -> None:
         row = self._session.row(
-            f"SELECT status FROM jobs WHERE id = ?{self._for_update}", (update.id,)
+            f"SELECT status, params, labels FROM jobs WHERE id = ?{self._for_update}", (update.id,)
         )
         if row is None:
             raise NotFound("job", update.id)
@@ -339,9 +339,9 @@ class BatchWriter:
             "started": None if update.started is None else micros(update.started),
             "ended": None if update.ended is None else micros(update.ended),
             "failure": failure_text(update.failure),
-            "params": None if update.params is None else to_json(update.params),
+            "params": _added(row[1], update.params),
             "artifacts": None if update.artifacts is None else to_json(update.artifacts),
-            "labels": None if update.labels is None else to_json(update.labels),
+            "labels": _added(row[2], update.labels),
             "process": None if update.process is None else to_json(update.process),
             "environment": update.environment,
         }
@@ -395,6 +395,11 @@ def _changes(
     for name, version in before.items():
         if after.get(name) != version:
             gone.append((version, step.job, step.name, name))
+
+
+def _added(text: str, more: Mapping[str, object] | None) -> str | None:
+    """A JSON object with further entries; None where there are none to add."""
+    return None if more is None else to_json({**from_json(text), **more})
 
 
 def projects_in(batch: Batch) -> set[str]:

@@ -264,7 +264,7 @@ class JobUpdate:
     """A change of a job, made only if its status is among `expected` (`Conflict` if not).
 
     Fields that are None stay as they are; but a job that runs has no end and no failure, and one
-    that finished has no failure.
+    that finished has no failure. Labels and params are added to those that the job has.
     """
 
     id: str
@@ -407,7 +407,8 @@ class JobQuery:
 class CacheEntry:
     """What one cache key led to: the step that ran, and its outputs that still exist.
 
-    `complete` is False when a version of one of its outputs was deleted since.
+    `complete` is False when a version of one of its outputs was deleted since. `logged` is what the
+    step's code logged besides: ``outputs`` (key to uid), ``labels``, ``params``.
     `in_store` says that some file is not inline, so that its blob's existence must be asked for.
     """
 
@@ -417,6 +418,7 @@ class CacheEntry:
     outputs: Mapping[str, VersionRecord]
     complete: bool
     in_store: bool
+    logged: Mapping[str, Any] = field(default_factory=dict)
 
 
 # --------------------------------------------------------------------------- snapshots

@@ -15,7 +15,7 @@ from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
 from findspot.artifacts.saving import prepare
-from findspot.catalog.protocol import NewVersion
+from findspot.catalog.protocol import Batch, NewVersion
 from findspot.core.records import Failure, Producer, now
 from findspot.engine.budgets import Claim
 from findspot.engine.cards import seeing
@@ -62,12 +62,19 @@ class SavePlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFacts:
-    """What every step of a job has in common."""
+    """What every step of a job has in common.
+
+    Args:
+        artifact_path: where copies of what the job makes and logs are published; None: nowhere.
+        path_variables: further variables of it.
+    """
 
     id: str
     project: str
     experiment: str | None
     params: Mapping[str, Any]
+    artifact_path: str | None = None
+    path_variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +102,9 @@ class StepResult:
     Args:
         versions: by the name of the `SavePlan`; not recorded yet.
         values: those of the saved values that cannot be changed.
+        logged: what the code said of the job besides (`JobContext.logged`).
         interrupted: the user stopped the job during the step.
+        said: what this step and those after it in its batch said, and the worker did not record.
     """
 
     step: str
@@ -104,8 +113,10 @@ class StepResult:
     attempt: int = 1
     versions: Mapping[str, NewVersion] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
+    logged: Mapping[str, Any] = field(default_factory=dict)
     failure: Failure | None = None
     interrupted: bool = False
+    said: Batch | None = None
 
 
 def perform(
@@ -124,6 +135,8 @@ def perform(
         experiment=call.job.experiment,
         params=call.job.params,
         seed=call.seed,
+        artifact_path=call.job.artifact_path,
+        path_variables=call.job.path_variables,
     )
     failure: Failure | None = None
     interrupted = False
@@ -141,6 +154,7 @@ def perform(
                     attempt=attempt,
                     versions=versions,
                     values=values,
+                    logged=context.logged,
                 )
             except Exception as error:
                 failure = failure_of(error)

@@ -49,7 +49,7 @@ class JobContext:
         seed: of the step where it has one, else of the job.
         inputs: URLs or references by the names under which `get_input` gives them.
         artifact_path: where copies of what is logged are published; a path or URL with variables
-            such as ``{{project}}``. None: nowhere, unless it was set for the session.
+            such as ``{{project}}``. None: where the project, the session or the workspace says.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class JobContext:
         seed: int | None,
         inputs: Mapping[str, Any] | None = None,
         artifact_path: str | Path | None = None,
+        path_variables: Mapping[str, str] | None = None,
     ) -> None:
         self.id = job
         self.step = step
@@ -75,15 +76,12 @@ class JobContext:
         self.space = space
         self._recorder = recorder
         self._labels: dict[str, str] = {}
+        self._logged_params: dict[str, Any] = {}
         self._read: set[str] = set()
         self._inputs = dict(inputs or {})
-        self.path_variables: dict[str, str] = {}
+        self.path_variables: Mapping[str, str] = path_variables or {}
         """Further variables of artifact paths: an experiment's ``condition`` and ``replicate``."""
-        self._artifact_path: str | None = None
-        if artifact_path is not None:
-            from findspot.engine.publishing import check_template
-
-            self._artifact_path = check_template(artifact_path)
+        self._artifact_path = None if artifact_path is None else os.fspath(artifact_path)
         self._results: dict[str, Any] = {}
         self._outputs: dict[str, ArtifactVersion] = {}
 
@@ -100,6 +98,17 @@ class JobContext:
         return dict(self._outputs)
 
     @property
+    def logged(self) -> dict[str, Any]:
+        """What a later job that reuses this step takes over besides metrics: ``outputs`` (the uids
+        of the artifacts by key), ``labels`` and ``params``, as far as any were logged."""
+        found = {
+            "outputs": {key: version.uid for key, version in self._outputs.items()},
+            "labels": dict(self._labels),
+            "params": dict(self._logged_params),
+        }
+        return {name: said for name, said in found.items() if said}
+
+    @property
     def parent(self) -> str | None:
         """The id of the job that this one was started from; None where there is none."""
         record = self.space.catalog.job(self.id)
@@ -107,25 +116,32 @@ class JobContext:
 
     @property
     def published(self) -> bool:
-        """Whether an artifact path was set, so that copies of what is logged are published."""
-        from findspot.engine.publishing import session_artifact_path
-
-        return self._artifact_path is not None or session_artifact_path() is not None
+        """Whether an artifact path is set, so that copies of what is logged are published."""
+        return self._path_in_force() is not None
 
     @property
     def artifact_path(self) -> str:
         """A readable place for files of this job: a path or URL, its variables filled in.
 
-        It is the job's own where one was given, else the session's, else a folder for this job in
-        the workspace. ``{{name}}`` and ``{{version}}`` stay, as they differ with each artifact.
+        It is the nearest that is set, of the job, the project, the session and the workspace; else
+        a folder for this job in the workspace. ``{{name}}`` and ``{{version}}`` stay, as they
+        differ with each artifact.
         """
-        from findspot.engine.publishing import DEFAULT, expand, path_values, session_artifact_path
+        from findspot.artifacts.path_templates import expand
+        from findspot.engine.publishing import DEFAULT, path_values
 
-        chosen = self._artifact_path or session_artifact_path()
+        chosen = self._path_in_force()
         values = {name: f"{{{{{name}}}}}" for name in ("name", "version")} | path_values(self)
         if chosen is None:
             return os.path.join(self.space.folder, expand(DEFAULT, values))
         return expand(chosen, values)
+
+    def _path_in_force(self) -> str | None:
+        if self._artifact_path is not None:
+            return self._artifact_path
+        from findspot.engine.publishing import inherited_path
+
+        return inherited_path(self.space, self.project)
 
     def artifact_subpath(self, *parts: str) -> str:
         """A place below `artifact_path`, to be given as ``artifact_path=`` of a log call.
@@ -133,7 +149,7 @@ class JobContext:
         Raises:
             BadArtifactPath: a part leads out of it.
         """
-        from findspot.engine.publishing import join
+        from findspot.artifacts.path_templates import join
 
         return join(self.artifact_path, *parts)
 
@@ -227,13 +243,15 @@ class JobContext:
         ]
         if problems:
             raise CheckFailed("The parameters", problems)
+        self._logged_params.update(params)
         self.params = {**self.params, **params}
-        self._recorder.update(JobUpdate(id=self.id, expected=("running",), params=self.params))
+        self._recorder.update(JobUpdate(id=self.id, expected=("running",), params=dict(params)))
 
     def set_label(self, name: str, value: object) -> None:
         """Set a label of the job."""
-        self._labels[check_name(name, "label")] = str(value)
-        self._recorder.update(JobUpdate(id=self.id, expected=("running",), labels=self._labels))
+        said = {check_name(name, "label"): str(value)}
+        self._labels.update(said)
+        self._recorder.update(JobUpdate(id=self.id, expected=("running",), labels=said))
 
     def log(self, text: str, level: str = "INFO") -> None:
         """Write a line into the job's log."""

@@ -7,7 +7,7 @@ job, its plan is made again from the same snapshots.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -183,7 +183,7 @@ def _plan(space: ArtifactSpace, document: Document, snapshots: Iterable[Snapshot
         handlers.update({name: PluginHandler(plugin, name) for name in analysis.handlers})
     problems: list[Problem] = []
     functions = _functions(document, problems)
-    sources.update({task.spec.source: LiveTask(task) for task in functions.values()})
+    sources.update({target: LiveTask(task) for target, task in functions.items()})
     graph, found_problems = _graph(document, analyses, functions)
     if problems or found_problems:
         raise CheckFailed(f"The entrypoint {document.name!r}", [*problems, *found_problems])
@@ -196,7 +196,10 @@ def _plan(space: ArtifactSpace, document: Document, snapshots: Iterable[Snapshot
 def _graph(
     document: Document, analyses: Iterable[Analysis], functions: Mapping[str, Task[..., Any]]
 ) -> tuple[TaskGraph, list[Problem]]:
-    tasks: dict[str, TaskSpec] = {task.spec.source: task.spec for task in functions.values()}
+    # Under the name that the document has for it: a function may be defined elsewhere.
+    tasks: dict[str, TaskSpec] = {
+        target: replace(task.spec, source=target) for target, task in functions.items()
+    }
     handlers: dict[str, HandlerSpec] = {
         name: HandlerSpec(name=name, schema=...) for name in default_registry().names()
     }

@@ -240,7 +240,9 @@ def _same_key(space: ArtifactSpace, job: JobRecord, before: StepRecord) -> str:
         return f"Nothing changed, but the run in job {before.job} was {before.status}."
     if before.parts.get("uncached"):
         return f"Nothing changed, but the run in job {before.job} was not kept for reuse."
-    if len(space.catalog.versions(before.outputs.values())) < len(set(before.outputs.values())):
+    logged = before.parts.get("logged", {}).get("outputs", {})
+    made = {*before.outputs.values(), *logged.values()}
+    if len(space.catalog.versions(made)) < len(made):
         return f"Nothing changed, but an output that job {before.job} made was deleted."
     return (
         f"Nothing changed, but what job {before.job} made was too old, or its bytes were gone, "

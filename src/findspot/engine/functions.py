@@ -85,7 +85,7 @@ def run_function(
         job_id: a uid for the job, that no other has; None: a new one.
         returns: a log hint for each returned value, ``"key"`` or ``"key: kind"``; None: by the
             return annotation.
-        artifact_path: where copies of what it logs are published.
+        artifact_path: where copies of what it returns and logs are published.
 
     Returns:
         the job; an error in the function makes it ``failed`` and goes no further.
@@ -114,6 +114,7 @@ def run_function(
         artifact_path=artifact_path,
         function=f"{function.__module__}:{getattr(function, '__qualname__', called)}",
         code=code,
+        returns=returns,
     )
     context: JobContext | None = None
     try:

@@ -37,6 +37,7 @@ from findspot.engine.failures import failure_of
 from findspot.engine.jobs import Job
 from findspot.engine.plans import Plan
 from findspot.engine.process import this_process
+from findspot.engine.publishing import path_of_job, publish_outputs, values_of, variables_of
 from findspot.engine.recorder import Recorder
 from findspot.engine.repeating import job_key, repeated_job
 from findspot.engine.runner import CacheMode, Runner, RunOptions
@@ -59,6 +60,8 @@ class JobOptions:
             for later jobs to reuse; ``"off"`` runs every step, and nothing of it is reused later.
         seed: every step gets a seed of its own, derived from it.
         labels: names and values to find the job by.
+        artifact_path: where readable copies of its outputs and of what its steps log are published:
+            a folder or URL, with variables such as ``{{project}}`` and ``{{step}}``.
         on_step: told of each change of a step, as it happens.
         on_success, on_failure: called with the job when it has ended; what they raise is noted in
             the job's log and goes no further.
@@ -72,6 +75,7 @@ class JobOptions:
     cache: bool | CacheMode = True
     seed: int | None = None
     labels: Mapping[str, Any] = field(default_factory=dict)
+    artifact_path: str | Path | None = None
     on_step: Callable[[StepRecord], None] | None = None
     on_success: Callable[[Job], object] | None = None
     on_failure: Callable[[Job], object] | None = None
@@ -118,6 +122,7 @@ def launch(
     Raises:
         CheckFailed: a value is missing, unknown or of a wrong type, or a step asks for more than
             the executor has; there is no job then.
+        BadArtifactPath, UnknownScheme: the artifact path is no good; there is no job then.
         KeyboardInterrupt: the user stopped it; the job is recorded as interrupted.
     """
     project = space.project if options.project is None else options.project
@@ -155,6 +160,7 @@ def launch(
         created=time,
         started=time,
     )
+    record = _with_artifact_path(space, record, options.artifact_path, entrypoint)
     key: Digest | None = None
     if options.cache_mode == "on":
         key = job_key(plan, chosen, entrypoint=entrypoint, project=project, seed=options.seed)
@@ -188,7 +194,18 @@ def _repeat(
 ) -> Job:
     """Record a job whose steps are all those of an earlier one."""
     digest, document = environment.result()
-    record = replace(record, status="finished", ended=now(), environment=digest)
+    before = space.catalog.job(earlier)
+    assert before is not None
+    given = before.options.get("labels", {})
+    said = {name: text for name, text in before.labels.items() if given.get(name) != text}
+    record = replace(
+        record,
+        status="finished",
+        ended=now(),
+        environment=digest,
+        params={**record.params, **before.params},  # equal ones, and those that steps logged
+        labels={**record.labels, **said},
+    )
     space.catalog.write(
         Batch(
             documents={digest: document},
@@ -197,6 +214,7 @@ def _repeat(
             repeats=[(record.id, earlier)],
         )
     )
+    publish_outputs(space, _facts(record), plan, lambda text: _note(space, record.id, text))
     job = Job(space, record, plan)
     if options.on_step is not None:
         for step in space.catalog.steps(record.id):
@@ -278,16 +296,12 @@ def _run(
         return perform(call, space, recorder, capture)
 
     pool = make_executor(executor, workers, space, here)
+    facts = _facts(record)
     runner = Runner(
         space,
         recorder,
         plan,
-        JobFacts(
-            id=record.id,
-            project=record.project,
-            experiment=record.experiment,
-            params=record.params,
-        ),
+        facts,
         chosen.given,
         chosen.opaque,
         RunOptions(
@@ -311,6 +325,11 @@ def _run(
             with pool, watch:
                 runner.run(pool)
             runner.exported()
+            if facts.artifact_path is not None:
+                recorder.flush()
+                publish_outputs(
+                    space, facts, plan, lambda text: recorder.line(_line(record.id, text))
+                )
             failure = _failure_of_steps(runner.records)
             if failure is not None:
                 status = "failed"
@@ -352,8 +371,43 @@ def _call_hook(job: Job, hook: Callable[[Job], object] | None) -> None:
     except Exception as error:
         failure = failure_of(error)
         text = f"A hook failed: {failure.traceback or failure.message}"
-        line = LogLine(job.id, None, now(), "ERROR", "findspot", text)
-        job.space.catalog.write(Batch(log=[line]))
+        _note(job.space, job.id, text, "ERROR")
+
+
+def _note(space: ArtifactSpace, job: str, text: str, level: str = "WARNING") -> None:
+    space.catalog.write(Batch(log=[_line(job, text, level)]))
+
+
+def _line(job: str, text: str, level: str = "WARNING") -> LogLine:
+    return LogLine(job, None, now(), level, "findspot", text)
+
+
+def _with_artifact_path(
+    space: ArtifactSpace, record: JobRecord, given: str | Path | None, entrypoint: Snapshot
+) -> JobRecord:
+    """The record with the artifact path that holds for the job, checked; a resume has it then."""
+    variables = variables_of(CURRENT.get())
+    known = values_of(record.id, record.project, record.experiment, variables)
+    if entrypoint.body.get("syntax") == "experiment":
+        known |= {"condition": "baseline", "replicate": "0"}  # each cell has its own
+    path = path_of_job(space, given, known, record.project)
+    options = dict(record.options)
+    if record.labels:
+        options["labels"] = dict(record.labels)
+    if path is not None:
+        options |= {"artifact_path": path, **({"path_variables": variables} if variables else {})}
+    return replace(record, options=options)
+
+
+def _facts(record: JobRecord) -> JobFacts:
+    return JobFacts(
+        id=record.id,
+        project=record.project,
+        experiment=record.experiment,
+        params=record.params,
+        artifact_path=record.options.get("artifact_path"),
+        path_variables=record.options.get("path_variables", {}),
+    )
 
 
 def _failure_of_steps(records: Mapping[str, StepRecord]) -> Failure | None:

@@ -138,7 +138,14 @@ def save_logged(
     link_all(context.space, version, extras.values())
     context.note_output(key, version)
     if published:
-        publish(context, version, options.artifact_path)
+        try:
+            publish(context, version, options.artifact_path)
+        except (FindspotError, OSError) as error:
+            # Whoever asks for this copy wants to know; a path that was set farther out must not
+            # decide what becomes of the job.
+            if options.artifact_path is not None:
+                raise
+            context.log(f"The artifact {key!r} was not published: {error}", "WARNING")
     return version
 
 

@@ -55,7 +55,7 @@ class Earlier:
         policy: CachePolicy | None,
     ) -> dict[str, Saved] | None:
         """The outputs of an equal step under the names and keys of ``saves``; None where some of
-        them, or their bytes, are gone, or where they are too old."""
+        them or of what it logged, or their bytes, are gone, or where they are too old."""
         if not entry.complete or any(save.name not in entry.outputs for save in saves):
             return None
         if policy is not None and policy.expires is not None:
@@ -63,6 +63,9 @@ class Earlier:
             # Where the clock was set back since, they are of the future, which says nothing.
             if abs((now() - oldest).total_seconds()) > policy.expires:
                 return None
+        logged = entry.logged.get("outputs")
+        if logged and self.versions(logged) is None:
+            return None
         files: dict[str, tuple[FileEntry, ...]] = {}
         if entry.in_store:
             for save in saves:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from findspot.catalog.protocol import NewVersion
 from findspot.core.digests import Digest, hash_bytes
 from findspot.core.records import (
+    JobOutput,
+    JobUpdate,
     LogLine,
     StepRecord,
     StepStatus,
@@ -380,6 +382,8 @@ class Runner:
                 ]
                 self.records[step.name] = record
                 self._recorder.finished(record, new, cache=False)
+                if entry.logged:
+                    self._log_again(entry.logged)
                 self._tell(record)
                 return None
         if policy is not None and code.unfingerprintable:
@@ -443,6 +447,8 @@ class Runner:
         self._singles.end(key)
 
     def _complete(self, result: StepResult, schedule: Schedule) -> None:
+        if result.said is not None:
+            self._recorder.merge(result.said)
         status: StepStatus = "finished"
         if result.failure is not None:
             status = "interrupted" if result.interrupted else "failed"
@@ -459,6 +465,8 @@ class Runner:
             self._settle(record)
             self._computed(record.key, schedule)
             return
+        if result.logged:
+            record = replace(record, parts={**record.parts, "logged": result.logged})
         for name, new in result.versions.items():
             value = result.values.get(name, NOT_LOADED)
             self._made.saved[result.step, name] = Saved(new.record, new.files, value)
@@ -475,6 +483,15 @@ class Runner:
         if self._options.cache == "off" or step.cache is False:
             return None
         return CachePolicy() if policy is None and step.cache else policy
+
+    def _log_again(self, logged: Mapping[str, Any]) -> None:
+        """Make what a reused step logged the job's too; the artifacts stay those that were made."""
+        for key, uid in logged.get("outputs", {}).items():
+            self._recorder.output(JobOutput(self._job.id, key, uid))
+        labels, params = logged.get("labels"), logged.get("params")
+        if labels or params:
+            update = JobUpdate(id=self._job.id, expected=("running",), labels=labels, params=params)
+            self._recorder.update(update)
 
     def _recall(self, step: Step, finished: StepRecord) -> bool:
         """Take the outputs that an earlier attempt of this job made; False where they are gone."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +24,7 @@ from findspot.engine.context import CURRENT, JobContext
 from findspot.engine.environment import EnvironmentProbe
 from findspot.engine.failures import failure_of
 from findspot.engine.process import this_process
+from findspot.engine.publishing import path_of_job, values_of, variables_of
 from findspot.engine.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def start_job(
     artifact_path: str | Path | None = None,
     function: str | None = None,
     code: bytes | None = None,
+    returns: Sequence[str] | str | None = None,
 ) -> Iterator[JobContext]:
     """A job that lasts as long as the ``with`` block.
 
@@ -61,9 +63,11 @@ def start_job(
         artifact_path: where copies of what is logged are published: a folder or URL, with variables
             such as ``{{project}}`` and ``{{job.id}}``.
         function: what runs, as ``module:name``. code: the text of its file, which is kept.
+        returns: how what it returns is logged.
 
     Raises:
-        InvalidName, CheckFailed: a name or a parameter is wrong; nothing is recorded.
+        InvalidName, CheckFailed, BadArtifactPath: a name, a parameter or the artifact path is
+            wrong; nothing is recorded.
     """
     record = _record(space, name, params or {}, project, experiment, labels or {}, seed)
     if job_id is not None:
@@ -73,8 +77,13 @@ def start_job(
         options["function"] = function
     if inputs:
         options["inputs"] = {key: without_secrets(url) for key, url in inputs.items()}
+    if returns is not None:
+        options["returns"] = returns if isinstance(returns, str) else list(returns)
     if artifact_path is not None:
         options["artifact_path"] = os.fspath(artifact_path)
+    variables = {"step": record.name, **variables_of(CURRENT.get())}
+    known = values_of(record.id, record.project, record.experiment, variables)
+    path_of_job(space, artifact_path, known, record.project)
     documents: dict[Digest, bytes] = {}
     if code is not None:
         digest = hash_bytes(code)
@@ -94,6 +103,7 @@ def start_job(
         seed=seed,
         inputs=inputs,
         artifact_path=artifact_path,
+        path_variables=variables,
     )
     environment = EnvironmentProbe.shared().start(Path.cwd())
     space.catalog.write(Batch(documents=documents, jobs=[record]))

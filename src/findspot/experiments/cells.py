@@ -21,7 +21,7 @@ from findspot.engine.context import CURRENT, JobContext
 from findspot.engine.seeds import seed_everything
 from findspot.engine.timeouts import deadline
 from findspot.experiments.artifact import FILES, BoundArtifact, StepFiles
-from findspot.experiments.context import CellContext
+from findspot.experiments.context import CellContext, PathVariables
 from findspot.experiments.loading import Loader
 from findspot.experiments.steps import ExperimentStep
 from findspot.experiments.written import hold, release
@@ -212,6 +212,7 @@ class Program:
             found.log_metrics(numbers, at)
 
         context = context_of(cell, sink, job.log)
+        job.path_variables = PathVariables(context)
         if cell["source"] is not None:
             assert self.loader is not None
             data = self.loader.load(job.space, cell["source"])
@@ -297,6 +298,8 @@ class DataProgram:
         job = CURRENT.get()
         context = context_of(cell, None, None if job is None else job.log)
         context.step = self.step.name
+        if job is not None:
+            job.path_variables = PathVariables(context)
         return self.run(context)
 
     def run(self, context: CellContext) -> Any:

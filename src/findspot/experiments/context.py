@@ -34,6 +34,31 @@ class CellArtifacts(Mapping[str, Path]):
         return len(self._files)
 
 
+class PathVariables(Mapping[str, str]):
+    """What a cell gives to the template variables of artifact paths, as it is when it is asked."""
+
+    def __init__(self, context: CellContext) -> None:
+        self._context = context
+
+    def _values(self) -> dict[str, str]:
+        context = self._context
+        return {
+            "experiment": context.experiment,
+            "condition": context.condition or "data",  # what makes data is of no condition
+            "replicate": str(context.replicate),
+            "step": context.step,
+        }
+
+    def __getitem__(self, name: str) -> str:
+        return self._values()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values())
+
+    def __len__(self) -> int:
+        return len(self._values())
+
+
 class CellContext:
     """One condition of one replicate, as its steps see it; they know it as ``ctx``.
 

@@ -201,7 +201,7 @@ def _record(job: JobRecord) -> dict[str, Any]:
 
 
 def _options(job: JobRecord) -> dict[str, Any]:
-    shown = {name: value for name, value in job.options.items() if name != "code"}
+    shown = {name: value for name, value in job.options.items() if name not in ("code", "labels")}
     return {**shown, "seed": job.seed}
 
 
