@@ -21,6 +21,10 @@ from findspot.core.records import (
 INTERVAL = 0.05
 """Seconds: what happened is on disk at most so much later, whatever runs meanwhile."""
 
+_MOST_LEFT = 1000
+_MOST_TEXT = 1 << 18
+"""Records, and characters of log lines, that a worker sends to the process of the job."""
+
 TICK = 0.5
 """Seconds between two looks at whether somebody wants something of the job."""
 
@@ -109,11 +113,38 @@ class Recorder:
 
     def close(self) -> None:
         """Record the rest and stop the thread."""
+        self._stop()
+        self.flush()
+
+    def leave(self) -> Batch | None:
+        """Stop the thread; what is not recorded yet, for another recorder to `merge`. Where it is
+        much it is recorded here instead, and None is left."""
+        self._stop()
+        batch = self._batch
+        said = [*batch.metrics, *batch.log, *batch.inputs, *batch.sources]
+        much = len(said) > _MOST_LEFT or sum(len(line.text) for line in batch.log) > _MOST_TEXT
+        others = self._steps or batch.versions or batch.outputs or batch.documents or batch.updates
+        if much or others or batch.cache or self._error is not None:
+            self.flush()
+            return None
+        self._batch = Batch()
+        return batch if said else None
+
+    def merge(self, batch: Batch) -> None:
+        """Add what another process gathered and left."""
+        with self._lock:
+            own = self._batch
+            own.metrics.extend(batch.metrics)
+            own.log.extend(batch.log)
+            own.inputs.extend(batch.inputs)
+            own.sources.extend(batch.sources)
+        self._stir()
+
+    def _stop(self) -> None:
         self._closing.set()
         self._wake.set()
         if self._thread is not None:
             self._thread.join()
-        self.flush()
 
     def __enter__(self) -> Recorder:
         return self

@@ -76,7 +76,11 @@ def packed(place: Place, calls: list[StepCall]) -> bytes:
 
 
 def perform_batch(payload: bytes) -> bytes:
-    """Run packed calls here, one after the other; what they say is recorded when this returns.
+    """Run packed calls here, one after the other.
+
+    What they say while they run is recorded from here; the rest comes with the first result, so
+    that the process of the job records it together with theirs, and many workers need not wait for
+    each other to write a few lines.
 
     Returns:
         The pickled results, in order: of all calls, or of the first ones where these took long.
@@ -87,12 +91,20 @@ def perform_batch(payload: bytes) -> bytes:
     space = _space(place.url, place.overrides)
     results: list[StepResult] = []
     begin = time.monotonic()
-    with Recorder(space.catalog) as recorder, Capture(recorder.line) as capture:
-        for call in calls:
-            result = perform(call, space, recorder, capture)
-            results.append(_lighter(result))
-            if result.interrupted or time.monotonic() - begin > BUDGET:
-                break
+    recorder = Recorder(space.catalog)
+    try:
+        with Capture(recorder.line) as capture:
+            for call in calls:
+                result = perform(call, space, recorder, capture)
+                results.append(_lighter(result))
+                if result.interrupted or time.monotonic() - begin > BUDGET:
+                    break
+    except BaseException:
+        recorder.close()
+        raise
+    said = recorder.leave()
+    if said is not None:
+        results[0] = replace(results[0], said=said)
     return pickle.dumps(results, 5)
 
 
