@@ -16,6 +16,11 @@ BLOCK = 16 * MIB
 TURNS = 3
 """How often a dataset is logged with and without statistics, in turn."""
 
+STEPS = 10
+TREATMENTS = (2, 3)
+"""What each step adds in a treatment; in the baseline it adds 1."""
+WORKERS = 2
+
 
 @cache
 def array(mib: int) -> Any:
@@ -84,4 +89,18 @@ def dataset_figures(without: list[float], described: list[float]) -> dict[str, f
         "without statistics": plain,
         "with statistics": full,
         "with over without": full / plain,
+    }
+
+
+def cell_bytes(value: int) -> bytes:
+    """The small artifact of a cell."""
+    return b"%d" % value * 16
+
+
+def cell_values(replicates: int) -> dict[str, list[int]]:
+    """What each condition of the experiment comes to, for each replicate."""
+    conditions = {"baseline": 1, **{f"by-{by}": by for by in TREATMENTS}}
+    return {
+        name: [replicate + STEPS * by for replicate in range(replicates)]
+        for name, by in conditions.items()
     }

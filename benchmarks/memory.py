@@ -31,8 +31,7 @@ def extra_memory() -> Iterator[Memory]:
     memory = Memory()
     gc.collect()
     # What earlier blocks freed must not hide what this one takes.
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
+    trim()
     reset = False
     with suppress(OSError):
         (_PROCESS / "clear_refs").write_text("5")
@@ -42,6 +41,17 @@ def extra_memory() -> Iterator[Memory]:
     peak = _status("VmHWM") if reset else None
     if before is not None and peak is not None:
         memory.peak_mib = max(0.0, (peak - before) / MIB)
+
+
+def trim() -> None:
+    """Give memory that was freed back to the system, where the C library can."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def resident() -> int:
+    """The bytes of the resident set now; 0 where the system does not tell."""
+    return (_status("VmRSS") or 0) if (_PROCESS / "status").exists() else 0
 
 
 def _status(name: str) -> int | None:

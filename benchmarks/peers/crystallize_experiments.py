@@ -1,31 +1,83 @@
-"""Crystallize's side of the experiment: the same steps, conditions, seeds and artifacts.
+"""Crystallize's side of the experiment: the same steps, conditions, metrics and artifacts.
 
-Its steps are classes, which also its worker processes can import; an artifact is written through
-the context, since artifacts that a step holds do not survive its way to another process.
+The artifact is written through the context: one that a step declares does not survive its way to
+a worker process.
 """
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from benchmarks.inputs import EXPERIMENT_STEPS, TREATMENTS, WORKERS, cell_bytes
+from benchmarks.inputs import STEPS, TREATMENTS, WORKERS, cell_bytes, cell_values
 from benchmarks.measuring import Scale, timed
 
 crystallize: Any = import_module("crystallize")
-execution: Any = import_module("crystallize.plugins.execution")
-# Its own log of every replicate would be what is measured.
-logging.getLogger("crystallize").setLevel(logging.ERROR)
+plugins: Any = import_module("crystallize.plugins")
+step: Callable[[Callable[..., Any]], Any] = crystallize.pipeline_step()
 
 
-class _Step:
-    """Adds one number; of a kind that Crystallize takes for a step by its methods."""
+@crystallize.data_source
+def number(ctx: Any) -> int:
+    found: int = ctx["replicate"]
+    return found
 
-    cacheable = False
-    step_hash = "increment"
 
-    def __init__(self, by: int, artifact: bool = False) -> None:
-        self.by = by
-        self.artifact = artifact
+@step
+def increment(data: int, ctx: Any, by: int = 1) -> int:
+    return data + by
+
+
+@step
+def finish(data: int, ctx: Any, by: int = 1) -> tuple[int, dict[str, int]]:
+    return data + by, {"value": data + by}
+
+
+@step
+def finish_with_artifact(data: int, ctx: Any, by: int = 1) -> tuple[int, dict[str, int]]:
+    ctx.artifacts.add("cell.bin", cell_bytes(data + by))
+    return data + by, {"value": data + by}
+
+
+def experiment(folder: Path, scale: Scale) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    for parallel in (False, True):
+        for last, what in ((finish, "no artifacts"), (finish_with_artifact, "an artifact a cell")):
+            where = "two processes" if parallel else "inline"
+            place = folder / f"{where}-{what}"
+            seconds = _seconds(place, last, scale.replicates, parallel)
+            cells = scale.replicates * (1 + len(TREATMENTS))
+            figures[f"{where}, {what}"] = seconds / (cells * STEPS) * 1e6
+            written = sum(1 for _ in place.glob("**/cell.bin"))
+            assert written == (cells if last is finish_with_artifact else 0), written
+    return figures
+
+
+def _seconds(place: Path, last: Any, replicates: int, parallel: bool) -> float:
+    # Its log of every replicate would be what is measured.
+    used = [
+        crystallize.ArtifactPlugin(root_dir=str(place)),
+        crystallize.SeedPlugin(seed=7),
+        crystallize.LoggingPlugin(log_level="ERROR"),
+    ]
+    if parallel:
+        used.append(crystallize.ParallelExecution(max_workers=WORKERS, executor_type="process"))
+    treatments = [crystallize.Treatment(f"by-{by}", {"by": by}) for by in TREATMENTS]
+    steps = [increment() for _ in range(STEPS - 1)]
+    with timed() as watch:
+        made = crystallize.Experiment(
+            number(),
+            crystallize.Pipeline([*steps, last()]),
+            used,
+            name="bench",
+            treatments=treatments,
+            replicates=replicates,
+        )
+        result = made.run()
+    assert not result.errors, result.errors
+    found = {"baseline": result.metrics.baseline.metrics["value"]}
+    found |= {name: t.metrics["value"] for name, t in result.metrics.treatments.items()}
+    assert found == cell_values(replicates), found
+    return watch.seconds
