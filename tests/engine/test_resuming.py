@@ -129,6 +129,69 @@ def test_a_job_keeps_the_values_it_was_created_with(ws: Workspace) -> None:
     assert job.artifacts["x"].version == 1
 
 
+_STORED = """
+from pathlib import Path
+from findspot import pipeline, task
+
+@task
+def mended() -> bool:
+    return True
+
+@task(cache=False)
+def stumble(fine: bool) -> str:
+    if not Path(__file__).with_name("mended").exists():
+        raise OSError("it is not mended")
+    return __file__
+
+@pipeline
+def flow():
+    return {"file": stumble(mended())}
+"""
+
+
+def _findspot(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "findspot", *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("module", [False, True], ids=["file", "package"])
+def test_the_file_of_a_pipeline_is_found_from_another_folder(
+    ws: Workspace, tmp_path: Path, module: bool
+) -> None:
+    folder = tmp_path / "code" / "sub"
+    folder.mkdir(parents=True)
+    (folder / "stored_flow.py").write_text(_STORED)
+    target = "sub.stored_flow:flow" if module else "sub/stored_flow.py:flow"
+    ran = _findspot(tmp_path / "code", "run", target)
+    assert ran.returncode == 1, ran.stderr
+    (folder / "mended").touch()
+    # Another module of that name lies where the job is resumed.
+    (tmp_path / "stored_flow.py").write_text("flow = None")
+    resumed = _findspot(tmp_path, "job", "resume", "latest")
+    assert resumed.returncode == 0, resumed.stderr
+    (job,) = ws.list_jobs()
+    assert job.outputs["file"].load() == str(folder / "stored_flow.py")
+    assert job.steps["mended"].status == "finished"
+
+
+def test_a_pipeline_whose_file_is_gone(
+    ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "gone_flow.py"
+    file.write_text(_STORED)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    job = ws.run(f"{file}:flow")
+    assert job.status == "failed"
+    monkeypatch.delitem(sys.modules, "gone_flow")
+    file.unlink()
+    with pytest.raises(CannotResume, match=r"gone_flow.*--pipeline file\.py:flow"):
+        ws.get_job(job.id).resume()
+    monkeypatch.setitem(sys.modules, "gone_flow", sample_tasks)
+    file.write_text(_STORED)
+    with pytest.raises(CannotResume, match="another module 'gone_flow'"):
+        ws.get_job(job.id).resume()
+
+
 _KILLED = """
 import os, signal, sys, time
 from pathlib import Path

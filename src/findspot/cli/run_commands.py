@@ -77,7 +77,10 @@ def run(
     ] = None,
     artifact_path: Annotated[
         str | None,
-        typer.Option(help="Where copies of what a function logs are published."),
+        typer.Option(
+            help="Where readable copies of outputs and of what is logged are published: a folder "
+            "or a URL, with variables such as {{project}}, {{job.id}}, {{step}}.",
+        ),
     ] = None,
     returns: Annotated[
         list[str] | None,
@@ -103,9 +106,16 @@ def run(
     texts = pairs(param, "--param")
     artifacts = {**pairs(artifact, "--artifact"), **pairs(item, "--input")}
     labels = pairs(label, "--label")
-    belongs = {"project": project, "experiment": experiment, "labels": labels, "seed": seed}
+    belongs: dict[str, Any] = {
+        "project": project,
+        "experiment": experiment,
+        "labels": labels,
+        "seed": seed,
+    }
     of_graphs = {"executor": executor, "workers": workers, "cache": None if cache else False}
-    of_functions = {"artifact_path": artifact_path, "returns": returns}
+    of_functions = {"returns": returns}
+    if artifact_path is not None:
+        belongs["artifact_path"] = artifact_path
 
     def started(on_step: StepListener) -> Job:
         found = find(target)

@@ -6,6 +6,8 @@ job, its plan is made again from the same snapshots.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +18,7 @@ from findspot.core.errors import CheckFailed, FindspotError, NotFound, Problem
 from findspot.core.ids import new_uid
 from findspot.core.names import check_key
 from findspot.core.records import JobRecord, Snapshot, document_digest, now
-from findspot.engine.errors import CannotResume
+from findspot.engine.errors import BadTarget, CannotResume
 from findspot.engine.graph_json import graph_to_json
 from findspot.engine.plans import Plan, make_plan
 from findspot.engine.sources import LiveTask, PluginHandler, PluginTask, TaskSource, imported
@@ -122,7 +124,7 @@ def plan_of_job(space: ArtifactSpace, record: JobRecord) -> Plan:
     if found is None:
         raise CannotResume(record.id, "it has no task graph (a script made it).")
     if found.body["syntax"] == "python":
-        return _imported_plan(record, found.body["target"])
+        return _imported_plan(record, found.body["target"], record.options.get("file"))
     if found.body["syntax"] == "experiment":
         how = "run(strategy='resume') of the experiment runs what is missing."
         raise CannotResume(record.id, f"it is of the experiment {found.name!r}; {how}")
@@ -150,23 +152,48 @@ def open_stored(space: ArtifactSpace, found: Snapshot) -> Entrypoint:
     return Entrypoint(_plan(space, document, snapshots), found, plugins)
 
 
-def _imported_plan(record: JobRecord, target: str) -> Plan:
+def _imported_plan(record: JobRecord, target: str, file: str | None) -> Plan:
     from findspot.engine.pipelines import Pipeline
 
-    if target.startswith("__main__:"):
+    module, _, name = target.partition(":")
+    if module == "__main__":
+        shown = "file.py" if file is None else file
         raise CannotResume(
             record.id,
-            f"its pipeline {target!r} lives in a script or notebook. Give it: "
-            "get_job(id).resume(pipeline).",
+            f"its pipeline {name!r} lives in a script or notebook. Give it: "
+            f"get_job(id).resume(pipeline), or --pipeline {shown}:{name}.",
         )
     try:
+        if file is not None and os.path.isfile(file):
+            _import_from(Path(file), module)
         pipeline = imported(target)
-    except NotFound as error:
-        raise CannotResume(record.id, f"{error.what} {error.how or ''}") from error
+    except (NotFound, BadTarget) as error:
+        how = f"{error.how or ''} Or give it: --pipeline file.py:{name}"
+        raise CannotResume(record.id, f"{error.what} {how}") from error
     if not isinstance(pipeline, Pipeline):
         raise CannotResume(record.id, f"{target!r} is no pipeline.")
     plan: Plan = pipeline.plan()
     return plan
+
+
+def _import_from(file: Path, module: str) -> None:
+    """Import a module from the file where it was when the job was run.
+
+    Raises:
+        BadTarget: another module of that name was imported already.
+    """
+    known = getattr(sys.modules.get(module), "__file__", None)
+    if isinstance(known, str) and os.path.abspath(known) == str(file):
+        return
+    if "." not in module:
+        from findspot.engine.targets import module_of  # which imports this module's users
+
+        module_of(file)
+    elif module not in sys.modules:
+        inside = file.parent if file.name == "__init__.py" else file
+        root = str(inside.parents[module.count(".")])
+        if root not in sys.path:
+            sys.path.append(root)
 
 
 def _plan(space: ArtifactSpace, document: Document, snapshots: Iterable[Snapshot]) -> Plan:

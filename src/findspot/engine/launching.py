@@ -108,6 +108,7 @@ def launch(
     *,
     entrypoint: Snapshot,
     plugins: Mapping[str, str] | None = None,
+    file: str | None = None,
 ) -> Job:
     """Run a plan as a new job, to its end.
 
@@ -118,6 +119,7 @@ def launch(
         values: of parameters and artifact inputs, by name.
         entrypoint: the snapshot of the graph.
         plugins: plugin name to the id of its snapshot.
+        file: where the pipeline's code is, so that a resume finds it.
 
     Raises:
         CheckFailed: a value is missing, unknown or of a wrong type, or a step asks for more than
@@ -151,6 +153,7 @@ def launch(
             "executor": executor_name(executor),
             "workers": workers,
             "cache": options.cache_mode,
+            **({} if file is None else {"file": file}),
         },
         seed=options.seed,
         owner=space.owner,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
@@ -122,6 +124,8 @@ class Pipeline(Generic[P, R]):
             cache: False (or ``"refresh"``) runs every step; ``"off"`` also keeps what it makes
                 from being reused later.
             seed: every step gets a seed of its own, derived from it.
+            artifact_path: where readable copies of the outputs and of what steps log are published:
+                a folder or URL, with variables such as ``{{project}}`` and ``{{step}}``.
             on_step: called with the `StepRecord` at each change of a step.
             on_success, on_failure: called with the job when it has ended.
 
@@ -151,12 +155,18 @@ class Pipeline(Generic[P, R]):
         if snapshot is None:
             snapshot = python_snapshot(space, plan.graph, self.target, project)
             self._snapshots[place] = snapshot
-        return launch(space, plan, given, chosen, entrypoint=snapshot)
+        return launch(space, plan, given, chosen, entrypoint=snapshot, file=self.file)
 
     @property
     def target(self) -> str:
         """Where it can be imported from: ``module:qualname``."""
         return f"{self.function.__module__}:{self.function.__qualname__}"
+
+    @property
+    def file(self) -> str | None:
+        """The full path of the file that it is in; None where it was typed in."""
+        file = getattr(sys.modules.get(self.function.__module__), "__file__", None)
+        return os.path.abspath(file) if isinstance(file, str) else None
 
     def _traced(self) -> Traced:
         return trace(self.function, name=self.name)

@@ -35,11 +35,11 @@ def find_target(what: str | Path | Callable[..., Any]) -> Target:
     if isinstance(what, Path) or text.endswith((".yaml", ".yml")) or ":" not in text:
         path = Path(text)
         if path.suffix == ".py":
-            return _only_pipeline(path, _module_of(path))
+            return _only_pipeline(path, module_of(path))
         return path
     place, _, name = text.rpartition(":")
     if place.endswith(".py"):
-        module = _module_of(Path(place))
+        module = module_of(Path(place))
         found = getattr(module, name, None)
         if found is None:
             names = [n for n, v in vars(module).items() if _is_target(v, module.__name__)]
@@ -84,6 +84,36 @@ def find_function(
     return found
 
 
+def find_object(text: str, role: str, wanted: Callable[[Any], bool]) -> Any:
+    """What ``module:name`` or ``file.py:name`` leads to, or a file's only object that is wanted.
+
+    Args:
+        role: what is looked for, in messages.
+
+    Raises:
+        NotFound: there is nothing of that name.
+        BadTarget: the file alone is named, and holds not just one.
+    """
+    place, colon, name = text.rpartition(":")
+    if not colon and text.endswith(".py"):
+        module = module_of(Path(text))
+        names = [n for n, value in vars(module).items() if wanted(value)]
+        if len({id(vars(module)[n]) for n in names}) == 1:
+            return vars(module)[names[0]]
+        listed = ", ".join(f"{text}:{n}" for n in names) or f"{text}:name"
+        raise BadTarget(f"{text} holds {len(names)} {role}s.", how=f"Name one: {listed}")
+    if not place.endswith(".py"):
+        if "" not in sys.path and os.getcwd() not in sys.path:
+            sys.path.insert(0, os.getcwd())
+        return imported(text)
+    module = module_of(Path(place))
+    found = getattr(module, name, None)
+    if found is None:
+        near = [n for n, value in vars(module).items() if wanted(value)]
+        raise NotFound(role, text, near=near)
+    return found
+
+
 def _checked(found: Any, text: str) -> Target:
     if isinstance(found, Task):
         found = found.function
@@ -109,7 +139,7 @@ def _only_pipeline(path: Path, module: ModuleType) -> Pipeline[..., Any]:
     return next(iter(found.values()))
 
 
-def _module_of(path: Path) -> ModuleType:
+def module_of(path: Path) -> ModuleType:
     """A file as a module that can be imported again by its stem, also in worker processes."""
     if not path.is_file():
         raise NotFound("file", str(path), how="Look at its name and the current folder.")

@@ -200,8 +200,12 @@ def _record(job: JobRecord) -> dict[str, Any]:
     }
 
 
+_APART = ("code", "file", "labels")
+"""Options that are compared elsewhere, or say only where things are."""
+
+
 def _options(job: JobRecord) -> dict[str, Any]:
-    shown = {name: value for name, value in job.options.items() if name not in ("code", "labels")}
+    shown = {name: value for name, value in job.options.items() if name not in _APART}
     return {**shown, "seed": job.seed}
 
 

@@ -196,12 +196,14 @@ def _batch(shipment: Shipment, job: Job) -> Batch:
 
 def waiting(record: JobRecord) -> JobRecord:
     """The record of a job of which nothing has been done, to be resumed."""
+    options = {**record.options, "cache": "off"}
+    for place in ("artifact_path", "file"):  # these are in use, and may have changed since
+        options.pop(place, None)
     return replace(
         record,
         status="interrupted",
         failure=Failure("ToBeReproduced", "It is to run again."),
-        # Not where the job published: that is in use.
-        options={**record.options, "cache": "off", "artifact_path": None},
+        options=options,
         environment=None,
         process={},
         parent=None,
