@@ -58,10 +58,8 @@ exp1 = Experiment(
 )
 
 if __name__ == "__main__":
-    from experiment1 import exp1 as importable  # the same code as for those who import it
-
-    importable.validate()
-    result = importable.run(strategy="resume")
+    exp1.validate()
+    result = exp1.run(strategy="resume")
     print(result)
     print(result.table)
     print(f"The artifacts are in {result.folder}")

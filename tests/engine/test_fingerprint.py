@@ -258,7 +258,6 @@ def test_what_a_plugin_imports_from_itself_counts(tmp_path: Path, statement: str
         ("findspot_plugins.a_b_0123456789ab.c.d", "findspot_plugins.a_b.c.d"),
         ("findspot_plugins.a_0123", "findspot_plugins.a_0123"),
         ("package.a_0123456789ab", "package.a_0123456789ab"),
-        ("__mp_main__", "__main__"),
         (None, "__main__"),
     ],
 )

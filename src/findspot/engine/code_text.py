@@ -25,6 +25,8 @@ _ATTRIBUTES = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
 _READS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
 _SILENT = frozenset({"CACHE", "EXTENDED_ARG", "NOP", "PRECALL", "RESUME"})
 _FILES_KEPT = 256
+_ABSENT = object()
+_OWN_DECORATORS = frozenset({"findspot", "pipeline", "register", "task"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +273,8 @@ def _is_own_decorator(decorator: ast.expr, names: dict[str, object]) -> bool:
         root = root.func if isinstance(root, ast.Call) else root.value
     if not isinstance(root, ast.Name):
         return False
-    value = names.get(root.id)
+    value = names.get(root.id, _ABSENT)
+    if value is _ABSENT:  # A function that was sent by value has left its decorators behind.
+        return root.id in _OWN_DECORATORS
     module = getattr(value, "__module__", None) or getattr(value, "__name__", "")
     return str(module).partition(".")[0] == "findspot"

@@ -69,11 +69,12 @@ def class_name(cls: type) -> str:
 
 
 def class_members(cls: type) -> Iterator[tuple[str, Any]]:
-    """What a class's body defined, in its order, without what Python added."""
+    """What a class's body defined, without what Python added: an enumeration's members in their
+    order, the rest by name, since classes that were sent by value have lost its order."""
     if issubclass(cls, enum.Enum):
         for name, member in cls.__members__.items():
             yield name, member.value
-    for name, value in list(vars(cls).items()):
+    for name, value in sorted(vars(cls).items(), key=lambda member: member[0]):
         if name in _CLASS_NOISE:
             continue
         if issubclass(cls, enum.Enum) and not isinstance(value, _CODE):
@@ -148,7 +149,8 @@ class ValueTokens:
         if kind.__module__ == "numpy" and hasattr(value, "tobytes") and hasattr(value, "shape"):
             return self._array(value, depth)
         if isinstance(value, logging.Logger | logging.LoggerAdapter | ContextVar):
-            return [kind.__name__, str(getattr(value, "name", ""))]
+            called = str(getattr(value, "name", ""))
+            return [kind.__name__, stable_module(called) if called else ""]
         if isinstance(value, _STATELESS) or class_name(kind) in _STATELESS_NAMES:
             return ["object", self._code(kind)]
         if isinstance(value, io.IOBase):

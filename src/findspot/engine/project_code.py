@@ -23,12 +23,47 @@ _PACKAGES = re.compile(r"[/\\](?:site|dist)-packages[/\\]")
 def stable_module(name: str | None) -> str:
     """A module's name without what differs between two processes or two snapshots of a plugin.
 
+    The main module is called as by those who import its file.
+
     >>> stable_module("findspot_plugins.rescaling_0123456789ab.tasks")
     'findspot_plugins.rescaling.tasks'
     """
-    if not name or name == "__mp_main__":  # the main module, in a spawned process
+    if not name:
         return "__main__"
+    if name in _MAIN:
+        return main_module()
     return _SNAPSHOT.sub(r"\1", name)
+
+
+_MAIN = ("__main__", "__mp_main__")
+"""What the main module is called here; the second one in a spawned process."""
+
+_adopted: str | None = None
+
+
+def main_module() -> str:
+    """What the main module is called by those who import it: ``x`` for ``python x.py``, ``a.b`` for
+    ``python -m a.b``; ``__main__`` where nobody can (a notebook, ``python -c``).
+
+    In a worker it is that of the process whose steps run here.
+    """
+    if _adopted is not None:
+        return _adopted
+    main = sys.modules.get("__mp_main__") or sys.modules.get("__main__")
+    file = getattr(main, "__file__", None)
+    if not isinstance(file, str) or not _is_project_file(file):
+        return "__main__"  # what runs the project's code in turn: a profiler, a test runner
+    spec = getattr(main, "__spec__", None)
+    if spec is not None and spec.name not in _MAIN:
+        return str(spec.name)
+    stem, suffix = os.path.splitext(os.path.basename(file))
+    return stem if suffix == ".py" and stem.isidentifier() else "__main__"
+
+
+def adopt_main(name: str) -> None:
+    """From now on this process is a worker of one whose main module is called so."""
+    global _adopted
+    _adopted = name
 
 
 def is_project_function(function: FunctionType) -> bool:
@@ -52,7 +87,7 @@ def is_project_module(module: ModuleType | str | None) -> bool:
         return not _is_own(module)
     else:
         name, found = module, loaded
-    if name in ("__main__", "__mp_main__"):
+    if name in _MAIN:
         return True
     if _is_own(name) or name.partition(".")[0] in sys.builtin_module_names:
         return False

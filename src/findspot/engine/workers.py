@@ -18,6 +18,7 @@ from findspot.artifacts.space import ArtifactSpace
 from findspot.core.canonical import canonical_json
 from findspot.engine.calls import StepCall, StepResult, perform
 from findspot.engine.capture import Capture
+from findspot.engine.project_code import adopt_main, main_module
 from findspot.engine.recorder import Recorder
 
 BUDGET = 0.1
@@ -37,6 +38,7 @@ class Place:
         path: folders that modules are imported from, behind the worker's own.
         variables: environment variables that differ from what the worker was started with; None:
             absent.
+        main: what the main module of the job's process is called (see `main_module`).
         parent: the process whose death ends its direct children among the workers; 0: none.
     """
 
@@ -45,13 +47,15 @@ class Place:
     folder: str
     path: tuple[str, ...] = ()
     variables: Mapping[str, str | None] = field(default_factory=dict, repr=False)
+    main: str = "__main__"
     parent: int = 0
 
     @classmethod
     def here(cls, space: ArtifactSpace) -> Place:
         """That of this process, now."""
         path = tuple(os.path.abspath(entry) for entry in sys.path)
-        return cls(space.url, canonical_json(dict(space.overrides)), os.getcwd(), path)
+        overrides = canonical_json(dict(space.overrides))
+        return cls(space.url, overrides, os.getcwd(), path, main=main_module())
 
     def with_changes(self, started: Mapping[str, str]) -> Place:
         """For workers that were started in the given environment: with what changed since."""
@@ -140,6 +144,7 @@ def _settle(place: Place) -> None:
         with contextlib.suppress(FileNotFoundError):
             if os.getcwd() != place.folder:
                 os.chdir(place.folder)
+        adopt_main(place.main)
         before = _SETTLED.place
         if before is None or before.path != place.path:
             own = _SETTLED.own_path

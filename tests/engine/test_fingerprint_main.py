@@ -1,0 +1,140 @@
+"""A file that is run and the same file imported are the same code."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from findspot.engine.project_code import main_module, stable_module
+
+FILE = """
+import enum, logging
+from dataclasses import dataclass, field
+from typing import NamedTuple, Optional
+from findspot import pipeline, task
+
+LOG = logging.getLogger(__name__)
+
+class Colour(enum.Enum):
+    RED = 1
+
+@dataclass
+class Settings:
+    a: int = 1
+    b: list = field(default_factory=list)
+
+class Point(NamedTuple):
+    x: int = 1
+
+class Base:
+    def go(self):
+        return 1
+
+class Sub(Base):
+    def go(self):
+        return super().go() + 1
+
+SETTINGS = Settings()
+KINDS = {Point: Settings, "or none": Optional[Sub]}
+
+def helper(x):
+    return Sub().go()
+
+@task
+def count(x: int) -> int:
+    LOG.info("counting")
+    return x + helper(x) + Colour.RED.value + SETTINGS.a + Point().x + len(KINDS)
+
+@task(cache=False)
+def inner(x: int) -> list:
+    job = nested.run()
+    return [job.status, job.steps["count"].cached]
+
+@pipeline
+def nested():
+    return {"y": count(1)}
+
+@pipeline
+def outer():
+    return {"y": inner(1)}
+
+def show():
+    job = nested.run()
+    print(job.status, job.steps["count"].cached)
+
+if __name__ == "__main__":
+    import sys
+    if sys.argv[1:]:
+        print(*outer.run(executor=sys.argv[1], workers=1).outputs["y"].load())
+    else:
+        show()
+"""
+
+
+def say(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env={**os.environ, "FINDSPOT_WORKSPACE": str(folder / "workspace")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "counting.py").write_text(FILE)
+    (tmp_path / "parts" / "deep").mkdir(parents=True)
+    (tmp_path / "parts" / "deep" / "counting.py").write_text(FILE)
+    return tmp_path
+
+
+def test_a_script_and_who_imports_it_reuse_each_others_steps(folder: Path) -> None:
+    assert say(folder, "counting.py") == "finished False"
+    assert say(folder, "-c", "import counting; counting.show()") == "finished True"
+    (folder / "counting.py").write_text(FILE.replace("super().go() + 1", "super().go() + 2"))
+    assert say(folder, "-c", "import counting; counting.show()") == "finished False"
+    assert say(folder, "counting.py") == "finished True"
+
+
+def test_a_module_that_is_run_and_who_imports_it_reuse_each_others_steps(folder: Path) -> None:
+    module = "parts.deep.counting"
+    assert say(folder, "-m", module) == "finished False"
+    assert say(folder, "-c", f"import {module}; {module}.show()") == "finished True"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("executor", ["processes", "dask:", "ray:"])
+def test_jobs_inside_of_steps_in_workers_too(folder: Path, executor: str) -> None:
+    assert say(folder, "counting.py") == "finished False"
+    assert say(folder, "counting.py", executor) == "finished True"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (["script.py"], "script"),
+        (["no-name.py"], "__main__"),
+        (["-c", "from findspot.engine.project_code import *; print(main_module())"], "__main__"),
+        (["-m", "package"], "package.__main__"),
+        (["package"], "__main__"),
+        (["-m", "cProfile", "-o", os.devnull, "script.py"], "__main__"),
+    ],
+)
+def test_what_the_main_module_is_called(tmp_path: Path, arguments: list[str], name: str) -> None:
+    text = "from findspot.engine.project_code import main_module\nprint(main_module())\n"
+    (tmp_path / "package").mkdir()
+    for file in ("script.py", "no-name.py", "package/__main__.py"):
+        (tmp_path / file).write_text(text)
+    assert say(tmp_path, *arguments) == name
+
+
+def test_spawned_processes_call_it_so_too() -> None:
+    assert stable_module("__mp_main__") == stable_module("__main__") == main_module()
