@@ -24,6 +24,7 @@ from findspot.cli.groups import (
     JobCommands,
     KeyCommands,
     ListedCommands,
+    ModelCommands,
     PluginCommands,
 )
 from findspot.cli.run_commands import RUN_EXAMPLES, check, run
@@ -61,6 +62,11 @@ job = typer.Typer(
 artifact = typer.Typer(
     cls=ArtifactCommands,
     help="One artifact: show, save, load, download, diff, tag, label, link, sign, move, delete.",
+    no_args_is_help=True,
+)
+model = typer.Typer(
+    cls=ModelCommands,
+    help="One model: show, update, evaluate.",
     no_args_is_help=True,
 )
 key = typer.Typer(
@@ -115,6 +121,7 @@ app.add_typer(job, name="job")
 app.command()(job_commands.explain)
 app.command()(artifact_commands.artifacts)
 app.add_typer(artifact, name="artifact")
+app.add_typer(model, name="model")
 app.add_typer(key, name="key")
 app.command()(lineage_commands.lineage)
 app.command()(provenance_commands.diff)

@@ -114,6 +114,17 @@ class DataCommands(LateCommands):
         app.command()(data_commands.stat)
 
 
+class ModelCommands(LateCommands):
+    """`findspot model ...`"""
+
+    def register(self, app: typer.Typer) -> None:
+        from findspot.cli import model_commands
+
+        app.command()(model_commands.show)
+        app.command()(model_commands.update)
+        app.command()(model_commands.evaluate)
+
+
 class PluginCommands(LateCommands):
     """`findspot plugins ...`"""
 

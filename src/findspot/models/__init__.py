@@ -1,7 +1,8 @@
 """Models: found again, tested, described further, and checked when they predict.
 
 `get_model` finds one, `update_model` adds to what is known of it, `evaluate_model` tests it inside
-a job, `load_checked_model` gives one that refuses data which do not fit its signature.
+a job, `evaluate_on` in a job of its own, `load_checked_model` gives one that refuses data which do
+not fit its signature.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     )
     from findspot.models.evaluation import Evaluation, evaluate_model
     from findspot.models.handles import ModelHandle, get_model
+    from findspot.models.on_datasets import EvaluatedModel, evaluate_on
     from findspot.models.updates import update_dataset, update_model
 
 _HOMES = {
@@ -36,8 +38,10 @@ _HOMES = {
     "NotEvaluable": "models.errors",
     "NotLoadable": "models.errors",
     "WrongKind": "models.errors",
+    "EvaluatedModel": "models.on_datasets",
     "described": "artifacts.kinds.updates",
     "evaluate_model": "models.evaluation",
+    "evaluate_on": "models.on_datasets",
     "extra_data_of": "artifacts.kinds.updates",
     "get_model": "models.handles",
     "infer_signature": "artifacts.kinds.signatures",
@@ -58,9 +62,11 @@ __all__ = [
     "NoSignature",
     "NotEvaluable",
     "NotLoadable",
+    "EvaluatedModel",
     "WrongKind",
     "described",
     "evaluate_model",
+    "evaluate_on",
     "extra_data_of",
     "get_model",
     "infer_signature",

@@ -46,7 +46,7 @@ class WrongKind(FindspotError):
             f"It is of kind {found}, not a {expected}.",
             where=uri,
             how=f"Give the reference of a {expected}; list them: "
-            f"findspot artifacts list --kind {expected}",
+            f"findspot artifacts --kind {expected}",
         )
 
 
