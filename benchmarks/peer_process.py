@@ -36,8 +36,11 @@ def interpreter() -> Path:
 
 def pinned() -> dict[str, str]:
     """The peers and the versions of them that are to be measured."""
-    lines = [line.strip() for line in PINS.read_text().splitlines()]
-    return dict(line.split("==") for line in lines if line and not line.startswith("#"))  # type: ignore[misc]
+    found: dict[str, str] = {}
+    for line in PINS.read_text().splitlines():
+        name, _, version = line.partition("==")
+        found[name.strip()] = version.strip()
+    return found
 
 
 @cache
@@ -45,7 +48,7 @@ def installed() -> Mapping[str, str]:
     """The peers that are there, with their versions."""
     if not interpreter().exists():
         return {}
-    command = [interpreter(), "-c", _VERSIONS, *pinned()]
+    command = [str(interpreter()), "-c", _VERSIONS, *pinned()]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     found: dict[str, str] = json.loads(done.stdout)
     return found

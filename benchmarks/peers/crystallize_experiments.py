@@ -15,11 +15,11 @@ from benchmarks.inputs import STEPS, TREATMENTS, WORKERS, cell_bytes, cell_value
 from benchmarks.measuring import Scale, timed
 
 crystallize: Any = import_module("crystallize")
-plugins: Any = import_module("crystallize.plugins")
+source: Callable[[Callable[..., Any]], Any] = crystallize.data_source
 step: Callable[[Callable[..., Any]], Any] = crystallize.pipeline_step()
 
 
-@crystallize.data_source
+@source
 def number(ctx: Any) -> int:
     found: int = ctx["replicate"]
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.measuring import Workload
 from benchmarks.workloads import (
     chain,
+    clusters,
     collection,
     concurrent_saves,
     directory,
@@ -28,6 +29,7 @@ WORKLOADS: tuple[Workload, ...] = (
     experiment.WORKLOAD,
     resume.WORKLOAD,
     scheduling.WORKLOAD,
+    clusters.WORKLOAD,
     small_artifacts.WORKLOAD,
     concurrent_saves.WORKLOAD,
     search.WORKLOAD,

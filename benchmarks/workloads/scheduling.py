@@ -43,7 +43,7 @@ def findspot(folder: Path, scale: Scale) -> dict[str, float]:
 
 
 def _run(folder: Path, steps: int) -> tuple[float, int]:
-    """Run a graph of chains of `CHAIN` steps; the seconds, and the bytes when its first step ran."""
+    """Run a graph of chains of `CHAIN` steps; the seconds, and the bytes at its first step."""
     chains = max(1, steps // CHAIN)
 
     @pipeline

@@ -51,6 +51,6 @@ WORKLOAD = Workload(
         "mlflow": Peer("benchmarks.peers.mlflow_runs:small_artifacts", "mlflow"),
     },
     notes="Findspot records digest, type, metadata, labels, time; joblib.dump only writes files. "
-    "mlflow keeps tags by run, so singly is a run with a tag and a file each (at most 1,000 of them);"
-    " in a batch, the files of one run with one tag.",
+    "mlflow keeps tags by run, so singly is a run with a tag and a file each (at most 1,000 of "
+    "them); in a batch, the files of one run with one tag.",
 )
