@@ -38,6 +38,16 @@ def test_also_where_worker_processes_print(flow: Path, findspot: Command) -> Non
     assert "starting with 5" in outcome.err
 
 
+def test_copies_are_published_at_the_artifact_path(flow: Path, findspot: Command) -> None:
+    outcome = findspot("run", "flow.py:halving", "--artifact-path", "out/{{step}}")
+    assert outcome.code == 0
+    (copy,) = (path for path in (flow.parent / "out").rglob("*") if path.is_file())
+    assert copy.relative_to(flow.parent).as_posix() == "out/publish/result.json"
+    wrong = findspot("run", "flow.py:halving", "--artifact-path", "out/{{colour}}")
+    assert wrong.code == 2
+    assert "{{colour}}: there is no such variable" in wrong.err
+
+
 def test_a_failed_task(flow: Path, findspot: Command) -> None:
     outcome = findspot("run", "flow:halving", "-p", "x=0")
     assert outcome.code == 1

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import shutil
 import time
-import weakref
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -220,15 +219,16 @@ class Program:
         try:
             outcome = self.run(activity, data)
         finally:
-            # The files are saved after this returns; the step's context lives a little longer.
+            job.path_variables = dict(job.path_variables)  # or the two would hold each other
+            # The files are saved after this returns.
             for files in activity.files:
                 if files.folder is not None:
-                    weakref.finalize(job, shutil.rmtree, files.folder, ignore_errors=True)
+                    job.afterwards.callback(shutil.rmtree, files.folder, ignore_errors=True)
         made: dict[tuple[str, str], Any] = {**outcome.artifacts, **outcome.kept}
         for place, data in outcome.artifacts.items():
             if isinstance(data, bytes):
                 made[place] = held = hold(place[1].rpartition("/")[2], data)
-                weakref.finalize(job, release, held)
+                job.afterwards.callback(release, held)
         return tuple([made[place] for place in self.outputs])
 
     def treated(self, function: Callable[[CellContext], object]) -> Program:
