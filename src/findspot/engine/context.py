@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
@@ -77,6 +77,8 @@ class JobContext:
         self._recorder = recorder
         self._labels: dict[str, str] = {}
         self._logged_params: dict[str, Any] = {}
+        self.afterwards = ExitStack()
+        """Closed when what was made is saved, or is not to be."""
         self._read: set[str] = set()
         self._inputs = dict(inputs or {})
         self.path_variables: Mapping[str, str] = path_variables or {}
@@ -435,7 +437,8 @@ class JobContext:
         """Make it the current job of the code in the ``with`` block."""
         current, active = CURRENT.set(self), ACTIVE.set(self)
         try:
-            yield self
+            with self.afterwards:
+                yield self
         finally:
             ACTIVE.reset(active)
             CURRENT.reset(current)

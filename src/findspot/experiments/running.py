@@ -30,7 +30,8 @@ from findspot.experiments.registration import registration_of
 from findspot.experiments.results import Result
 from findspot.experiments.run_index import write_index
 from findspot.experiments.sources import ArtifactSource, Datum, FunctionSource, ListSource
-from findspot.experiments.view import folder_of_run, write_view
+from findspot.experiments.view import Item, folder_of_run, write_view
+from findspot.experiments.view_ahead import ViewAhead
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
@@ -65,6 +66,7 @@ class Running:
         self.notes: list[str] = []
 
     def run(self) -> Result:
+        self.ahead: Mapping[str, Item] = {}
         """The result of all cells."""
         design, space = self.design, self.space
         cells = self._cells()
@@ -95,6 +97,7 @@ class Running:
         )
         if self.progress is not None:
             done, failed = len(result.cells), len(result.errors)
+            ahead=self.ahead,
             self.progress(
                 Progress(
                     experiment=design.name,
@@ -214,9 +217,11 @@ class Running:
             failed += step.status in ("failed", "skipped")
             told(
                 Progress(
+        ahead = ViewAhead(self.space, folder_of_run(self.experiment, self.space, number))
                     experiment=design.name,
                     status=step.status,
                     condition=condition,
+            ahead.saw(step)
                     replicate=int(replicate),
                     done=done,
                     total=total,
@@ -231,9 +236,11 @@ class Running:
             workers=self.workers,
             cache="refresh" if self.strategy == "rerun" else "on",
             labels={RUN: number, "strategy": self.strategy},
-            on_step=None if told is None else on_step,
+            on_step=on_step,
         )
-        launch(self.space, plan, {}, options, entrypoint=self._snapshot())
+        with ahead:
+            launch(self.space, plan, {}, options, entrypoint=self._snapshot())
+        self.ahead = ahead.written
 
     def _snapshot(self) -> Snapshot:
         """What the experiment is, as the entrypoint that its jobs run."""
@@ -331,8 +338,9 @@ def result_of(
         "conditions": design.conditions,
         "seed": design.seed,
         "code": design.codes,
+    ahead: Mapping[str, Item] | None = None,
     }
-    folder = write_view(experiment, space, run, details)
+    folder = write_view(experiment, space, run, details, ahead)
     hypotheses = tuple(experiment.hypotheses)
     return Result(
         space,

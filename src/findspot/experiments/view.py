@@ -10,12 +10,13 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from findspot.artifacts.version import uri_of
 from findspot.artifacts.views import copy_file
+from findspot.core.digests import hash_bytes
 from findspot.core.records import VersionRecord
 from findspot.experiments.history import Run
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 _LINKED = 1 << 20
 """Files from this size on share the store's bytes on disk; smaller ones are copies of their own."""
 FORMAT = 1
+Item = dict[str, Any]
+"""What the metadata list of one artifact."""
 _ITEM = {"path", "condition", "replicate", "job", "uri", "uid", "digest", "bytes"}
 
 
@@ -46,12 +49,25 @@ def folder_of_run(experiment: Viewed, space: ArtifactSpace, number: int) -> Path
     return root / experiment.name / (f"v{number}" if experiment.versioned else "v0")
 
 
+def item_of(condition: str, replicate: int, place: str, job: str) -> Item:
+    """What the metadata list of an artifact before its file is written."""
+    path = f"{replicate}/{condition}/{place}"
+    return {"path": path, "condition": condition, "replicate": replicate, "job": job}
+
+
 def write_view(
-    experiment: Viewed, space: ArtifactSpace, run: Run, details: Mapping[str, Any]
+    experiment: Viewed,
+    space: ArtifactSpace,
+    run: Run,
+    details: Mapping[str, Any],
+    ahead: Mapping[str, Item] | None = None,
 ) -> Path:
     """Write what is missing of the view of a run; what is there and whole stays.
 
     ``metadata.json`` is replaced last, so that it never speaks of files that are not there.
+
+    Args:
+        ahead: by its path, what was written while the cells ran.
     """
     folder = folder_of_run(experiment, space, run.number)
     metadata = folder / "metadata.json"
@@ -60,24 +76,20 @@ def write_view(
         shutil.rmtree(folder)
         written = {}
     before = {item["path"]: item for item in written.get("artifacts", ()) if item.keys() >= _ITEM}
-    listed: list[dict[str, Any]] = []
-    fresh: list[tuple[dict[str, Any], str]] = []
+    before.update(ahead or {})
+    listed: list[Item] = []
+    fresh: list[tuple[Item, str]] = []
     for cell in run.cells.values():
         if cell.status != "finished":
             continue
         for place, uid in cell.outputs.items():
-            path = f"{cell.replicate}/{cell.condition}/{place}"
-            item = before.get(path)
-            if item is None or item["uid"] != uid or not os.path.exists(f"{folder}/{path}"):
-                item = {
-                    "path": path,
-                    "condition": cell.condition,
-                    "replicate": cell.replicate,
-                    "job": cell.job,
-                }
+            made = item_of(cell.condition, cell.replicate, place, cell.job)
+            item = before.get(made["path"])
+            if item is None or item["uid"] != uid or not os.path.exists(f"{folder}/{item['path']}"):
+                item = made
                 fresh.append((item, uid))
             listed.append(item)
-    gone = _write_files(space, folder, fresh)
+    gone = {item["path"] for item, _ in write_files(space, folder, fresh, {})}
     document = {
         "format": FORMAT,
         "experiment": run.jobs[0].name,
@@ -95,24 +107,41 @@ def write_view(
     return folder
 
 
-def _write_files(
-    space: ArtifactSpace, folder: Path, fresh: list[tuple[dict[str, Any], str]]
-) -> set[str]:
-    """Write files and complete what is listed of them; the paths whose version is gone."""
+def write_files(
+    space: ArtifactSpace,
+    folder: Path,
+    fresh: Sequence[tuple[Item, str]],
+    written: dict[str, Item],
+    stopped: Callable[[], bool] = lambda: False,
+) -> list[tuple[Item, str]]:
+    """Write files and complete what is listed of them; those whose version is not there.
+
+    Args:
+        fresh: each with the uid of its version.
+        written: is given what was written, by its path.
+        stopped: asked before each file whether to write no more.
+    """
     versions = space.catalog.versions({uid for _, uid in fresh})
     existed = folder.exists()
-    gone: set[str] = set()
+    folders: set[str] = set()
+    absent: list[tuple[Item, str]] = []
     for item, uid in fresh:
+        if stopped():
+            break
         record = versions.get(uid)
         if record is None:
-            gone.add(item["path"])
+            absent.append((item, uid))
             continue
         target = folder / item["path"]
         if existed:
             _remove(target)
+        if (parent := os.path.dirname(target)) not in folders:
+            os.makedirs(parent, exist_ok=True)
+            folders.add(parent)
         _write(space, record, target)
         item.update(uri=uri_of(record), uid=uid, digest=record.digest, bytes=record.size)
-    return gone
+        written[item["path"]] = item
+    return absent
 
 
 def _remove(target: Path) -> None:
@@ -123,18 +152,24 @@ def _remove(target: Path) -> None:
 
 
 def _write(space: ArtifactSpace, record: VersionRecord, target: Path) -> None:
-    source = space.load_folder(record, space.catalog.files(record.uid))
-    if len(source.files) == 1 and record.kind != "directory" and "/" not in source.files[0].path:
+    files = space.catalog.files(record.uid)
+    single = len(files) == 1 and record.kind != "directory" and "/" not in files[0].path
+    if single and files[0].inline is not None and hash_bytes(files[0].inline) == files[0].digest:
+        target.write_bytes(files[0].inline)
+        return
+    source = space.load_folder(record, files)
+    if single:
         _place(source, 0, target)
         return
-    target.mkdir(parents=True, exist_ok=True)
+    target.mkdir(exist_ok=True)
     for index, entry in enumerate(source.files):
-        _place(source, index, target / entry.path)
+        place = target / entry.path
+        os.makedirs(place.parent, exist_ok=True)
+        _place(source, index, place)
 
 
 def _place(source: WorkspaceLoadFolder, index: int, target: Path) -> None:
     entry = source.files[index]
-    os.makedirs(target.parent, exist_ok=True)
     if entry.inline is not None:
         target.write_bytes(source.read(entry.path))
         return
