@@ -21,6 +21,7 @@ from findspot.core.records import TagEvent
 if TYPE_CHECKING:
     from findspot.engine.context import JobContext
     from findspot.engine.jobs import Job
+    from findspot.engine.scheduling.schedules import JobSchedule
     from findspot.experiments.recorded import ExperimentListing, RecordedExperiment
     from findspot.experiments.results import Result
     from findspot.handlers.protocol import ArtifactHandler
@@ -213,6 +214,36 @@ def get_result(name: str, run: int | None = None, *, project: str | None = None)
     from findspot.experiments.recorded import get_result
 
     return get_result(current_space(), name, run, project=project)
+
+
+def add_schedule(name: str, target: str | Path, *, cron: str, **options: Any) -> JobSchedule:
+    """Have jobs started by the clock; see `Workspace.add_schedule`."""
+    from findspot.engine.scheduling.schedules import add_schedule
+
+    if "replace" in options:
+        options["replace_it"] = options.pop("replace")
+    return add_schedule(current_space(), name, target, cron=cron, **options)
+
+
+def get_schedule(name: str, *, project: str | None = None) -> JobSchedule:
+    """A schedule by its name; see `Workspace.get_schedule`."""
+    from findspot.engine.scheduling.schedules import get_schedule
+
+    return get_schedule(current_space(), name, project=project)
+
+
+def list_schedules(*, project: str | None = None) -> list[JobSchedule]:
+    """The schedules of a project, by name; see `Workspace.list_schedules`."""
+    from findspot.engine.scheduling.schedules import list_schedules
+
+    return list_schedules(current_space(), project=project)
+
+
+def run_schedules(**options: Any) -> None:
+    """Start the jobs of schedules when they are due; see `Workspace.run_schedules`."""
+    from findspot.engine.scheduling.worker import run_schedules
+
+    run_schedules(current_space(), **options)
 
 
 def register_handler(handler: H) -> H:

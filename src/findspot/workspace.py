@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from findspot.core.records import JobStatus, Link, Signature, Snapshot
     from findspot.engine.context import JobContext
     from findspot.engine.jobs import Job
+    from findspot.engine.scheduling.schedules import JobSchedule
     from findspot.experiments.recorded import ExperimentListing, RecordedExperiment
     from findspot.experiments.results import Result
 
@@ -126,6 +127,34 @@ class Workspace(ArtifactSpace):
         from findspot.engine.jobs import get_job
 
         return get_job(self, id)
+
+    def add_schedule(
+        self, name: str, target: str | Path, *, cron: str, replace: bool = False, **options: Any
+    ) -> JobSchedule:
+        """Have jobs started by the clock; see
+        `findspot.engine.scheduling.schedules.add_schedule`."""
+        from findspot.engine.scheduling.schedules import add_schedule
+
+        return add_schedule(self, name, target, cron=cron, replace_it=replace, **options)
+
+    def get_schedule(self, name: str, *, project: str | None = None) -> JobSchedule:
+        """A schedule by its name; `NotFound` where there is none."""
+        from findspot.engine.scheduling.schedules import get_schedule
+
+        return get_schedule(self, name, project=project)
+
+    def list_schedules(self, *, project: str | None = None) -> list[JobSchedule]:
+        """The schedules of a project, by name."""
+        from findspot.engine.scheduling.schedules import list_schedules
+
+        return list_schedules(self, project=project)
+
+    def run_schedules(self, **options: Any) -> None:
+        """Start the jobs of schedules when they are due, until told to end; see
+        `findspot.engine.scheduling.worker.run_schedules`."""
+        from findspot.engine.scheduling.worker import run_schedules
+
+        run_schedules(self, **options)
 
     def list_experiments(
         self, *, project: str | None = None, limit: int = 100, cursor: str | None = None
@@ -304,6 +333,7 @@ def list_jobs(
     experiment: str | None = None,
     name: str | None = None,
     status: JobStatus | None = None,
+    labels: Mapping[str, Any] | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
     limit: int = 100,
@@ -327,6 +357,7 @@ def list_jobs(
             experiment=experiment,
             name=name,
             status=status,
+            labels={label: str(text) for label, text in (labels or {}).items()},
             since=None if since is None else since.astimezone(),
             until=None if until is None else until.astimezone(),
             limit=limit,

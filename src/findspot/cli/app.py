@@ -26,6 +26,7 @@ from findspot.cli.groups import (
     ListedCommands,
     ModelCommands,
     PluginCommands,
+    ScheduleCommands,
 )
 from findspot.cli.run_commands import RUN_EXAMPLES, check, run
 
@@ -79,6 +80,11 @@ data = typer.Typer(
     help="Data behind paths and URLs: list, read, describe.",
     no_args_is_help=True,
 )
+schedule = typer.Typer(
+    cls=ScheduleCommands,
+    help="Jobs that the clock starts: add, list, show, pause, unpause, remove, run.",
+    no_args_is_help=True,
+)
 plugins = typer.Typer(
     cls=PluginCommands, help="Plugins: list, add, show.", invoke_without_command=True
 )
@@ -119,6 +125,7 @@ app.command()(check)
 app.command()(job_commands.jobs)
 app.add_typer(job, name="job")
 app.command()(job_commands.explain)
+app.add_typer(schedule, name="schedule")
 app.command()(artifact_commands.artifacts)
 app.add_typer(artifact, name="artifact")
 app.add_typer(model, name="model")

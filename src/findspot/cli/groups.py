@@ -125,6 +125,21 @@ class ModelCommands(LateCommands):
         app.command()(model_commands.evaluate)
 
 
+class ScheduleCommands(LateCommands):
+    """`findspot schedule ...`"""
+
+    def register(self, app: typer.Typer) -> None:
+        from findspot.cli import schedule_commands
+
+        app.command()(schedule_commands.add)
+        app.command(name="list")(schedule_commands.list_schedules)
+        app.command()(schedule_commands.show)
+        app.command()(schedule_commands.pause)
+        app.command()(schedule_commands.unpause)
+        app.command()(schedule_commands.remove)
+        app.command()(schedule_commands.run)
+
+
 class PluginCommands(LateCommands):
     """`findspot plugins ...`"""
 

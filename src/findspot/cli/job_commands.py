@@ -11,6 +11,7 @@ import typer
 from findspot.cli.options import (
     AsJson,
     Executor,
+    Labels,
     Limit,
     Project,
     Since,
@@ -19,6 +20,7 @@ from findspot.cli.options import (
     Workers,
     existing_workspace,
     moment,
+    pairs,
 )
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ def jobs(
     ] = None,
     name: Annotated[str | None, typer.Option(help="Of this pipeline or entrypoint.")] = None,
     status: Annotated[Status | None, typer.Option(help="In this state.")] = None,
+    label: Labels = None,
     since: Since = None,
     until: Until = None,
     limit: Limit = 50,
@@ -59,6 +62,7 @@ def jobs(
         experiment=experiment,
         name=name,
         status=status,
+        labels=pairs(label, "--label"),
         since=moment(since),
         until=moment(until),
         limit=limit,

@@ -1,0 +1,259 @@
+"""Every mistake in a schedule, before it is recorded."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Set
+from dataclasses import replace
+from pathlib import Path
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+from findspot.core.canonical import is_plain
+from findspot.core.errors import CheckFailed, FindspotError, NotFound, Problem
+from findspot.core.names import check_name
+from findspot.core.records import Snapshot
+from findspot.engine.choosing import choose
+from findspot.engine.errors import BadTarget, UnknownExecutor
+from findspot.engine.executors.choosing import EXECUTORS
+from findspot.engine.functions import check_call
+from findspot.engine.pipelines import Pipeline
+from findspot.engine.scheduling.definitions import (
+    CATCH_UPS,
+    OVERLAPS,
+    ScheduleDefinition,
+    found_target,
+    relative,
+    relative_target,
+    split_entrypoint,
+)
+from findspot.engine.scheduling.errors import BadCron
+from findspot.engine.scheduling.times import Timetable
+from findspot.engine.sources import imported
+from findspot.engine.target_jobs import target_graph, together
+from findspot.engine.targets import Target, find_target
+from findspot.graph.paths import child
+from findspot.graph.spec import TaskGraph
+from findspot.graph.values import parse_parameters
+
+if TYPE_CHECKING:
+    from findspot.artifacts.space import ArtifactSpace
+
+RESERVED = ("schedule", "due")
+"""Labels that every job of a schedule gets."""
+
+
+def checked(
+    space: ArtifactSpace,
+    name: str,
+    written: ScheduleDefinition,
+    texts: Mapping[str, str],
+    *,
+    project: str,
+    replaces: bool,
+) -> ScheduleDefinition:
+    """A definition as it is kept: its places found, its parameters read, everything in it checked.
+
+    Args:
+        written: as somebody wrote it, from the current folder.
+        texts: parameters as text, to be read by their types.
+        replaces: whether a schedule of this name may be there.
+
+    Raises:
+        CheckFailed: lists every mistake in it; also those in the code or file that it runs.
+    """
+    return _Check(space, name, written, project).make(texts, replaces=replaces)
+
+
+def stored_entrypoint(space: ArtifactSpace, target: str, project: str) -> Snapshot:
+    """The snapshot of a recorded entrypoint that a target names.
+
+    Raises:
+        NotFound: there is none. BadTarget: it cannot be run from its record.
+    """
+    name, number = split_entrypoint(target)
+    found = space.existing_catalog.find_snapshot("entrypoint", project, name, number)
+    if found is None:
+        known = [snapshot.name for snapshot in space.catalog.snapshots("entrypoint", project)]
+        near = difflib.get_close_matches(name, known, 3)
+        how = (
+            None if near else "Name a YAML file, file.py:pipeline, or one of: findspot entrypoints"
+        )
+        raise NotFound("entrypoint", target, near=near, how=how)
+    if found.body["syntax"] == "experiment":
+        raise BadTarget(
+            f"{target!r} is an experiment.", how="Schedule a function that runs it: file.py:name."
+        )
+    if found.body["syntax"] == "python":
+        if number is not None:
+            raise BadTarget(
+                f"{target!r} is a pipeline, of whose code no versions are kept.",
+                how=f"Leave the number out: {name}",
+            )
+        if found.body["target"].startswith("__main__:"):
+            raise BadTarget(
+                f"{target!r} is a pipeline of a script or notebook.",
+                how="Schedule it by its file: file.py:pipeline.",
+            )
+    return found
+
+
+def stored_pipeline(snapshot: Snapshot) -> Pipeline[..., Any]:
+    """The pipeline of a recorded entrypoint, imported."""
+    target: str = snapshot.body["target"]
+    found = imported(target)
+    if not isinstance(found, Pipeline):
+        raise BadTarget(f"{target!r} is no pipeline.", how="Decorate the function with @pipeline.")
+    return found
+
+
+class _Check:
+    def __init__(
+        self, space: ArtifactSpace, name: str, written: ScheduleDefinition, project: str
+    ) -> None:
+        self._space = space
+        self._name = name
+        self._written = written
+        self._project = project
+        self._problems: list[Problem] = []
+
+    def make(self, texts: Mapping[str, str], *, replaces: bool) -> ScheduleDefinition:
+        written, space = self._written, self._space
+        self._check_name(replaces)
+        self._check_times()
+        self._check_words()
+        placed = replace(
+            written,
+            target=relative_target(space, written.target, written.kind),
+            folder=relative(space, Path.cwd()),
+        )
+        target = self._load(placed)
+        if target is not None:
+            params = self._check_values(target, texts)
+            placed = replace(placed, params=params)
+        if self._problems:
+            raise CheckFailed(f"The schedule {self._name!r}", self._problems)
+        return placed
+
+    def _check_name(self, replaces: bool) -> None:
+        try:
+            name = check_name(self._name, "schedule name")
+        except FindspotError as error:
+            self._add("name", error)
+            return
+        if not replaces and self._space.catalog.schedule(self._project, name) is not None:
+            self._problem(
+                "name",
+                f"there is a schedule {name!r} already",
+                hint="Choose another name, or replace it (--replace).",
+            )
+
+    def _check_times(self) -> None:
+        zone = "UTC"
+        try:
+            Timetable("@daily", self._written.timezone)
+            zone = self._written.timezone
+        except FindspotError as error:
+            self._add("timezone", error)
+        try:
+            Timetable(self._written.cron, zone)
+        except BadCron as error:
+            self._add("cron", error)
+
+    def _check_words(self) -> None:
+        written = self._written
+        choices = (
+            ("catch_up", written.catch_up, CATCH_UPS),
+            ("overlap", written.overlap, OVERLAPS),
+        )
+        for field, word, known in choices:
+            if word not in known:
+                self._problem(
+                    field, f"{word!r} is no choice", hint=f"Choose one of {', '.join(known)}."
+                )
+        if written.experiment is not None:
+            self._check_one_name("experiment", written.experiment, "experiment name")
+        for label in written.labels:
+            self._check_one_name("labels", label, "label")
+            if label in RESERVED:
+                self._problem("labels", f"{label!r} is set by the schedule itself")
+        executor = written.executor
+        if executor is not None and not any(
+            executor == known or (known.endswith(":") and executor.startswith(known))
+            for known in EXECUTORS
+        ):
+            self._add("executor", UnknownExecutor(executor))
+
+    def _check_one_name(self, field: str, value: str, role: str) -> None:
+        try:
+            check_name(value, role)
+        except FindspotError as error:
+            self._add(field, error)
+
+    def _load(self, placed: ScheduleDefinition) -> Target | Snapshot | None:
+        """What is to be run; None, with a problem noted, where it cannot be had."""
+        try:
+            if placed.kind != "entrypoint":
+                return find_target(found_target(self._space, placed))
+            found = stored_entrypoint(self._space, placed.target, self._project)
+            return stored_pipeline(found) if found.body["syntax"] == "python" else found
+        except CheckFailed as error:
+            self._problems.extend(error.problems)
+        except FindspotError as error:
+            self._add("target", error)
+        except Exception as error:  # the user's module, as it is imported
+            self._problem("target", f"it cannot be read: {type(error).__name__}: {error}")
+        return None
+
+    def _check_values(self, target: Target | Snapshot, texts: Mapping[str, str]) -> dict[str, Any]:
+        """The parameters, read; what is wrong with them is noted."""
+        from findspot.engine.entrypoints import open_stored
+
+        params, artifacts = dict(self._written.params), self._written.artifacts
+        for name, value in params.items():
+            if not is_plain(value):
+                self._problem(
+                    name,
+                    "a parameter is a plain JSON value",
+                    hint="Save other objects, and give their references as artifacts.",
+                )
+        try:
+            if isinstance(target, Snapshot):
+                graph, problems = open_stored(self._space, target).plan.graph, list[Problem]()
+            else:
+                graph, problems = target_graph(target)
+            self._problems.extend(problems)
+            known = {name: text for name, text in texts.items() if name in graph.parameters}
+            values, wrong = parse_parameters(graph, known)
+            self._problems.extend(wrong)
+            params.update({name: text for name, text in texts.items() if name not in known})
+            params.update(values)
+            unread = known.keys() - values.keys()
+            if isinstance(target, FunctionType):
+                if self._written.executor is not None:
+                    self._problem("executor", "a function runs in its own process")
+                params.update({name: known[name] for name in unread})
+                check_call(
+                    self._space, target, params=params, inputs=artifacts, project=self._project
+                )
+            elif not problems:
+                self._choose(graph, together(params, artifacts), unread)
+        except CheckFailed as error:
+            self._problems.extend(error.problems)
+        except FindspotError as error:
+            self._add("target", error)
+        return params
+
+    def _choose(self, graph: TaskGraph, values: Mapping[str, Any], unread: Set[str]) -> None:
+        """Check values together; those that could not be read were complained of before."""
+        try:
+            choose(self._space, graph, values, self._project)
+        except CheckFailed as error:
+            known = {place for name in unread for place in (name, child("$.parameters", name))}
+            self._problems.extend(p for p in error.problems if p.path not in known)
+
+    def _add(self, field: str, error: FindspotError) -> None:
+        self._problem(field, error.what, hint=error.how or "")
+
+    def _problem(self, field: str, message: str, *, hint: str = "") -> None:
+        self._problems.append(Problem(field, message, hint=hint))
