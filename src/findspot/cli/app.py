@@ -11,6 +11,7 @@ import typer
 from findspot.cli import (
     artifact_commands,
     exchange_commands,
+    experiment_commands,
     gc_commands,
     job_commands,
     lineage_commands,
@@ -21,6 +22,7 @@ from findspot.cli import (
 from findspot.cli.groups import (
     ArtifactCommands,
     DataCommands,
+    ExperimentCommands,
     JobCommands,
     KeyCommands,
     ListedCommands,
@@ -58,6 +60,11 @@ app = typer.Typer(
 job = typer.Typer(
     cls=JobCommands,
     help="One job: what became of it, its log; resume it, cancel it.",
+    no_args_is_help=True,
+)
+experiment = typer.Typer(
+    cls=ExperimentCommands,
+    help="One experiment: run, resume, show, results, compare, graph.",
     no_args_is_help=True,
 )
 artifact = typer.Typer(
@@ -126,6 +133,8 @@ app.command()(job_commands.jobs)
 app.add_typer(job, name="job")
 app.command()(job_commands.explain)
 app.add_typer(schedule, name="schedule")
+app.command()(experiment_commands.experiments)
+app.add_typer(experiment, name="experiment")
 app.command()(artifact_commands.artifacts)
 app.add_typer(artifact, name="artifact")
 app.add_typer(model, name="model")

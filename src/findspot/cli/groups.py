@@ -51,12 +51,13 @@ class JobCommands(LateCommands):
     """`findspot job ...`"""
 
     def register(self, app: typer.Typer) -> None:
-        from findspot.cli import job_commands
+        from findspot.cli import job_commands, provenance_commands
 
         app.command()(job_commands.show)
         app.command()(job_commands.log)
         app.command()(job_commands.resume)
         app.command()(job_commands.cancel)
+        app.command()(provenance_commands.export)
 
 
 class ArtifactCommands(LateCommands):
@@ -89,6 +90,20 @@ class ArtifactCommands(LateCommands):
         app.command()(artifact_commands.trust)
         app.command()(naming_commands.move)
         app.command()(artifact_commands.delete)
+
+
+class ExperimentCommands(LateCommands):
+    """`findspot experiment ...`"""
+
+    def register(self, app: typer.Typer) -> None:
+        from findspot.cli import experiment_commands, result_commands
+
+        app.command()(experiment_commands.run)
+        app.command()(experiment_commands.resume)
+        app.command()(result_commands.show)
+        app.command()(result_commands.results)
+        app.command()(result_commands.compare)
+        app.command()(experiment_commands.graph)
 
 
 class KeyCommands(LateCommands):

@@ -74,9 +74,20 @@ class NoRun(FindspotError):
         super().__init__(
             f"The experiment {experiment!r} has no run in this workspace.",
             where=workspace,
-            how="Run it first: call run() of the experiment, or put both into an "
-            "ExperimentGraph, which runs them in order.",
+            how="Run it first: call run() of the experiment (findspot experiment run), or put both "
+            "into an ExperimentGraph, which runs them in order.",
         )
+
+
+class BadRunName(FindspotError):
+    """What is given is neither an experiment's name nor ``name@2`` for a run of it."""
+
+    exit_code = 2
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        name = text.partition("@")[0]
+        super().__init__(f"{text!r} names no run.", how=f"Write the number of the run: {name}@2.")
 
 
 class NoExperiment(NotFound):

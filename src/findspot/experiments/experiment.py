@@ -420,12 +420,24 @@ class Experiment:
 
     # ------------------------------------------------------------------ before and after
 
-    def register(self) -> Registration:
-        """Fix, digest and date the hypotheses before the replicates that they are tested on."""
+    def register(
+        self,
+        *,
+        replicates: int | None = None,
+        treatments: Sequence[Treatment] | None = None,
+        workspace: ArtifactSpace | None = None,
+    ) -> Registration:
+        """Fix, digest and date the hypotheses before the replicates that they are tested on; what
+        is registered already keeps its date.
+
+        Args:
+            replicates, treatments, workspace: those that it will be run with, as of `run`.
+        """
         from findspot.experiments.registration import register
 
-        space = self.space()
-        return register(space, self._project(space), self.design(), self.hypotheses)
+        space = self.space(workspace)
+        design = self._with(workspace).design(replicates=replicates, treatments=treatments)
+        return register(space, self._project(space), design, self.hypotheses)
 
     def artifact_datasource(
         self,

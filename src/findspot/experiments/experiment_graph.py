@@ -185,6 +185,19 @@ class ExperimentGraph:
                 lines.append(f"  {producer} -> {_quoted(name)} [label={label}];")
         return "\n".join([*lines, "}"]) + "\n"
 
+    def to_mermaid(self) -> str:
+        """The graph in Mermaid's language, which many viewers of Markdown draw."""
+        numbers = {name: f"e{index}" for index, name in enumerate(self.experiments)}
+        lines = ["flowchart LR"]
+        lines += [f'  {numbers[name]}["{escape(name)}"]' for name in self.experiments]
+        for name, experiment in self.experiments.items():
+            source = experiment.datasource
+            if isinstance(source, ArtifactSource):
+                label = escape(f"{source.step}/{source.name}")
+                producer = numbers[source.producer.name]
+                lines.append(f'  {producer} -- "{label}" --> {numbers[name]}')
+        return "\n".join(lines) + "\n"
+
     def to_svg(self) -> str:
         """The graph as an SVG picture: a column for each distance from the start."""
         column: dict[str, int] = {}

@@ -67,7 +67,8 @@ class Registration:
 def register(
     space: ArtifactSpace, project: str, design: Design, hypotheses: Sequence[Hypothesis]
 ) -> Registration:
-    """Record what is to be tested; see `Experiment.register`.
+    """Record what is to be tested; see `Experiment.register`. What is registered already keeps its
+    date.
 
     Raises:
         FindspotError: there is no hypothesis.
@@ -87,6 +88,9 @@ def register(
         "code": {condition: design.code_of(condition) for condition in design.conditions},
         "signature": design.signature,
     }
+    newest = next(registrations(space, project, design.name), None)
+    if newest is not None and canonical_json(newest.document) == canonical_json(document):
+        return newest
     version = space.save_artifact(document, f"{design.name}/{KEY}", kind="value", project=project)
     digest = hash_bytes(canonical_json(document))
     return Registration(version.uri, digest, version.created, document)

@@ -14,6 +14,7 @@ from findspot.core.records import Failure, MetricPoint
 from findspot.experiments.errors import NoMetric
 from findspot.experiments.failing import ErrorKind, failed_step
 from findspot.experiments.history import CellRecord, Run
+from findspot.experiments.plots import figure_of
 from findspot.experiments.treatments import BASELINE
 
 if TYPE_CHECKING:
@@ -205,8 +206,21 @@ class Result:
     @cached_property
     def table(self) -> Any:
         """The rows as a pandas table, where pandas is installed; else as a list."""
+        return as_table(self.rows, self._columns(None))
+
+    def _columns(self, metrics: Sequence[str] | None) -> list[str]:
         facts = ["condition", "replicate", "step", "seed", "status", "seconds"]
-        return as_table(self.rows, [*facts, *map(_column, self._logged()), "error"])
+        chosen = self._logged() if metrics is None else metrics
+        return [*facts, *map(_column, chosen), "error"]
+
+    def table_rows(self, metrics: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """The table's rows with all of its columns, None where a row has no such value.
+
+        Args:
+            metrics: only these.
+        """
+        columns = self._columns(metrics)
+        return [{name: row.get(name) for name in columns} for row in self.rows]
 
     @cached_property
     def summary_rows(self) -> list[dict[str, Any]]:
@@ -324,14 +338,38 @@ class Result:
         Args:
             save: True, or a key: save it as an artifact of kind ``plot`` too.
         """
-        from findspot.experiments.plots import figure_of
-
         figure = figure_of(self, metric)
         if save:
-            key = save if isinstance(save, str) else f"{self.experiment}/plots/{metric}"
-            labels = {"experiment": self.experiment, "run": self.run}
-            self._space.save_artifact(figure, key, kind="plot", labels=labels, project=self.project)
+            self.save_plot(metric, figure, save if isinstance(save, str) else None)
         return figure
+
+    def save_plot(self, metric: str, figure: Any, key: str | None = None) -> ArtifactVersion:
+        """Save a figure of a metric as an artifact of kind ``plot``.
+
+        Args:
+            key: None: ``<experiment>/plots/<metric>``.
+        """
+        labels = {"experiment": self.experiment, "run": self.run}
+        where = key or f"{self.experiment}/plots/{metric}"
+        return self._space.save_artifact(
+            figure, where, kind="plot", labels=labels, project=self.project
+        )
+
+    def save_plots(self) -> list[ArtifactVersion]:
+        """Plots of the metrics that hypotheses are about or that are declared, saved as artifacts;
+        none where matplotlib is not installed."""
+        from importlib.util import find_spec
+
+        about = dict.fromkeys((*(h.metric for h in self._hypotheses), *self._declared))
+        if find_spec("matplotlib") is None:
+            return []
+        logged = self._logged()
+        return [self.save_plot(name, figure_of(self, name)) for name in about if name in logged]
+
+    @property
+    def recorded_hypotheses(self) -> tuple[Hypothesis, ...]:
+        """What is tested, without its verdicts."""
+        return self._hypotheses
 
     @property
     def better(self) -> dict[str, Better]:

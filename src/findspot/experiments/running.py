@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from findspot.core.ids import new_uid
 from findspot.core.records import Snapshot, StepRecord, document_digest, now
+from findspot.engine.errors import UnknownExecutor
+from findspot.engine.executors import EXECUTORS
 from findspot.engine.launching import JobOptions, launch
 from findspot.experiments.cells import Cell, DataProgram, context_of, loaded_datum
 from findspot.experiments.design import Design
@@ -64,11 +66,12 @@ class Running:
         self.progress = progress
         self.wanted = wanted
         self.notes: list[str] = []
+        self.ahead: Mapping[str, Item] = {}
 
     def run(self) -> Result:
-        self.ahead: Mapping[str, Item] = {}
         """The result of all cells."""
         design, space = self.design, self.space
+        self._check_executor()
         cells = self._cells()
         before = None
         if self.strategy != "rerun":
@@ -94,10 +97,10 @@ class Running:
             project=self.project,
             notes=self.notes,
             ran=len(missing),
+            ahead=self.ahead,
         )
         if self.progress is not None:
             done, failed = len(result.cells), len(result.errors)
-            ahead=self.ahead,
             self.progress(
                 Progress(
                     experiment=design.name,
@@ -108,6 +111,13 @@ class Running:
                 )
             )
         return result
+
+    def _check_executor(self) -> None:
+        """What is none must not take the number of a run."""
+        name: Any = self.executor or self.space.settings.executor  # a Dask client may be given
+        known = not isinstance(name, str) or name.startswith(("dask:", "ray:"))
+        if not known and name not in EXECUTORS:
+            raise UnknownExecutor(name)
 
     def _tell_start(
         self, cells: list[tuple[Cell, Datum]], missing: list[tuple[Cell, Datum]]
@@ -207,9 +217,11 @@ class Running:
         plan = plan_cells(design, missing, facts)
         done, failed = total - len(missing), 0
         told = self.progress
+        ahead = ViewAhead(self.space, folder_of_run(self.experiment, self.space, number))
 
         def on_step(step: StepRecord) -> None:
             nonlocal done, failed
+            ahead.saw(step)
             condition, _, replicate = step.name.rpartition("/")
             if told is None or condition == DATA or step.status == "running":
                 return
@@ -217,11 +229,9 @@ class Running:
             failed += step.status in ("failed", "skipped")
             told(
                 Progress(
-        ahead = ViewAhead(self.space, folder_of_run(self.experiment, self.space, number))
                     experiment=design.name,
                     status=step.status,
                     condition=condition,
-            ahead.saw(step)
                     replicate=int(replicate),
                     done=done,
                     total=total,
@@ -328,6 +338,7 @@ def result_of(
     project: str,
     notes: list[str],
     ran: int,
+    ahead: Mapping[str, Item] | None = None,
 ) -> Result:
     """The result of a run, with its readable view."""
     details = {
@@ -338,7 +349,6 @@ def result_of(
         "conditions": design.conditions,
         "seed": design.seed,
         "code": design.codes,
-    ahead: Mapping[str, Item] | None = None,
     }
     folder = write_view(experiment, space, run, details, ahead)
     hypotheses = tuple(experiment.hypotheses)
