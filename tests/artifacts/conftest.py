@@ -9,9 +9,10 @@ import pytest
 
 from findspot import Workspace
 from findspot.core.ids import new_uid
+from object_storage import s3_bucket, s3_server, s3_through_proxy
 from postgres import postgres_server, postgres_url
 
-__all__ = ["postgres_server", "postgres_url"]
+__all__ = ["postgres_server", "postgres_url", "s3_bucket", "s3_server", "s3_through_proxy"]
 
 
 @pytest.fixture
