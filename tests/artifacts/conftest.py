@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def space(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Workspace]:
     """An empty workspace on SQLite and files, on SQLite and memory, and on PostgreSQL and files."""
-    url, settings = str(tmp_path), {}
+    url, settings = str(tmp_path), dict[str, Any]()
     if request.param == "memory":
         settings = {"store": f"memory://{new_uid()}"}
     elif request.param == "postgres":

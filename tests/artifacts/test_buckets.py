@@ -172,7 +172,7 @@ def test_a_bucket_without_any_permission(one: Workspace, far: Workspace, proxy: 
         lambda: ObjectBlobStore(far.settings.store).read(far.get_artifact("a0").files[0].digest),
         lambda: collect(far, grace_hours=0),
     ):
-        with pytest.raises((ReadOnly, StoreUnreadable), match="403|AccessDenied"):
+        with pytest.raises((ReadOnly, StoreUnreadable), match=r"403|AccessDenied"):
             act()
     assert versions(far) == 1
 

@@ -202,7 +202,8 @@ def test_a_password_appears_in_no_text_that_people_see(tmp_path: Path) -> None:
         space.list_artifacts()
     assert "secret" not in str(caught.value)
     for name in ("catalog", "store"):
-        wrong = Workspace(tmp_path / name, **{name: "mysql://ann:secret@db/lab"})
+        settings: dict[str, Any] = {name: "mysql://ann:secret@db/lab"}
+        wrong = Workspace(tmp_path / name, **settings)
         with pytest.raises(FindspotError) as refused:
             wrong.save_artifact(b"x" * 10_000, "x")
         assert "mysql://ann:***@db/lab" in str(refused.value)
