@@ -224,14 +224,14 @@ class ExperimentGraph:
                 )
                 parts.append(
                     f'<text x="{(fx + width + x) // 2}" y="{(fy + y) // 2 + 14}" font-size="11" '
-                    f'fill="#555">{escape(f"{source.step}/{source.name}")}</text>'
+                    f'fill="#555" stroke="white" stroke-width="4" paint-order="stroke">{escape(f"{source.step}/{source.name}")}</text>'
                 )
             parts.append(
                 f'<rect x="{x}" y="{y}" width="{width}" height="40" rx="5" fill="#eef3fb" '
                 f'stroke="#4a6fa5"/><text x="{x + width // 2}" y="{y + 25}">{escape(name)}</text>'
             )
         across = 40 + max(column.values(), default=0) * step + width
-        down = 60 + 70 * max(row.values(), default=0)
+        down = 80 + 70 * max(row.values(), default=0)
         tip = (
             '<defs><marker id="tip" markerWidth="8" markerHeight="8" refX="7" refY="4" '
             'orient="auto"><path d="M0,0 L8,4 L0,8 z" fill="#888"/></marker></defs>'
