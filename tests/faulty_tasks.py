@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -90,6 +91,57 @@ def forks(folder: str, raises: bool = False) -> int:
 
 
 @task
+def leaves_threads_that_never_end() -> int:
+    for _ in range(3):
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+    return 1
+
+
+@task
+def fills_memory(x: int) -> int:
+    return len(np.ones(1 << 60, np.int8)) + x
+
+
+@task(cache=False)
+def dies_by(number: int) -> int:
+    os.kill(os.getpid(), number)
+    time.sleep(10)
+    return number
+
+
+@task(cache=False)
+def exits_at_once(code: int) -> int:
+    os._exit(code)
+
+
+@task(cache=False)
+def is_killed_for_memory(counts: str) -> int:
+    """As the system does it: it counts, and kills."""
+    file = Path(counts)
+    file.write_text(f"pgfault 12\noom_kill {int(file.read_text().split()[-1]) + 1}\n")
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 1
+
+
+@task(cache=False, memory="8 MiB")
+def takes(megabytes: int) -> int:
+    return int(np.ones(megabytes << 20, np.int8)[:: 1 << 20].sum())
+
+
+@task(cache=False, timeout=0.3)
+def never_ends() -> int:
+    while True:
+        time.sleep(0.01)
+
+
+@task
+def marks(folder: str, name: int) -> int:
+    with (Path(folder) / str(name)).open("a") as stream:
+        stream.write("x")
+    return name + 1
+
+
+@task
 def makes_unsavable() -> Any:
     return (i for i in range(3))
 
@@ -135,3 +187,46 @@ def unsavable() -> Any:
 @pipeline
 def of_anything(x: Any) -> Any:
     return {"x": measure(x)}
+
+
+@pipeline
+def with_endless_threads() -> Any:
+    return {"x": add(leaves_threads_that_never_end())}
+
+
+@pipeline
+def filling() -> Any:
+    return {"x": fills_memory(1), "y": add(1)}
+
+
+@pipeline
+def dying(number: int = 9) -> Any:
+    return {"x": dies_by(number), "y": add(1)}
+
+
+@pipeline
+def exiting(code: int = 3) -> Any:
+    return {"x": exits_at_once(code), "y": add(1)}
+
+
+@pipeline
+def killed_for_memory(counts: str) -> Any:
+    return {"x": is_killed_for_memory(counts), "y": add(1)}
+
+
+@pipeline
+def taking(megabytes: int) -> Any:
+    return {"x": takes(megabytes)}
+
+
+@pipeline
+def endless() -> Any:
+    return {"x": never_ends(), "y": add(1)}
+
+
+@pipeline
+def marking(folder: str) -> Any:
+    number: Any = 0
+    for _ in range(4):
+        number = marks(folder, number)
+    return {"x": number}

@@ -14,7 +14,7 @@ import pytest
 import faulty_tasks
 from findspot import CachePolicy, Job, Workspace, get_job, pipeline, task
 from findspot.core.errors import CheckFailed
-from findspot.core.records import now
+from findspot.core.records import StepRecord, now
 from findspot.engine.errors import CannotResume
 
 EXECUTORS = [
@@ -76,6 +76,31 @@ def test_a_retry_gets_the_unchanged_value(ws: Workspace) -> None:
     job = spoiling.run()
     assert job.status == "failed"
     assert job.steps["spoils"].record.attempt == 2
+
+
+@every_executor
+def test_threads_that_never_end_hold_nobody_up(ws: Workspace, executor: str) -> None:
+    for _ in range(2):
+        job = faulty_tasks.with_endless_threads.run(executor=executor, workers=1, cache="off")
+        assert job.outputs["x"].load() == 2
+
+
+@every_executor
+def test_memory_that_is_not_to_be_had_fails_its_step(ws: Workspace, executor: str) -> None:
+    job = faulty_tasks.filling.run(executor=executor, workers=2)
+    assert statuses(job) == {"fills_memory": "failed", "add": "finished"}
+    failure = job.steps["fills_memory"].failure
+    assert failure is not None
+    assert "Unable to allocate" in failure.message
+
+
+@every_executor
+def test_a_step_that_never_ends_is_stopped(ws: Workspace, executor: str) -> None:
+    job = faulty_tasks.endless.run(executor=executor, workers=2)
+    assert statuses(job) == {"never_ends": "failed", "add": "finished"}
+    failure = job.steps["never_ends"].failure
+    assert failure is not None
+    assert failure.type == "StepTimeout"
 
 
 def test_threads_that_are_left_do_no_harm(ws: Workspace, tmp_path: Path) -> None:
@@ -200,3 +225,40 @@ def test_what_is_of_the_future_counts_as_too_old(
     assert freshly.run().steps["fresh"].cached
     monkeypatch.setattr("findspot.engine.reusing.now", lambda: now() - timedelta(days=1))
     assert not freshly.run().steps["fresh"].cached
+
+
+INTERRUPTED = 9
+"""One more than the changes of steps that a job of four steps tells of."""
+
+
+@pytest.mark.parametrize("executor", ["inline", pytest.param("threads", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("point", range(INTERRUPTED))
+def test_interrupted_at_any_change_of_a_step_it_goes_on(
+    ws: Workspace, tmp_path: Path, executor: str, point: int
+) -> None:
+    told: list[StepRecord] = []
+    finished: list[str] = []
+
+    def interrupt(step: StepRecord) -> None:
+        told.append(step)
+        if len(told) == point + 1:
+            raise KeyboardInterrupt
+        if step.status == "finished":
+            finished.append(step.name)
+
+    folder = str(tmp_path)
+    try:
+        job = faulty_tasks.marking.run(
+            folder=folder, executor=executor, workers=1, cache="off", on_step=interrupt
+        )
+    except KeyboardInterrupt:
+        (job,) = ws.list_jobs()
+        assert job.status == "interrupted"
+        assert {name for name in finished if job.steps[name].status != "finished"} == set()
+        job = get_job(job.id).resume(faulty_tasks.marking)
+    assert job.status == "finished"
+    assert job.outputs["x"].load() == 4
+    # Who had finished did not run again, and nobody ran more than twice.
+    runs = {file.name: len(file.read_text()) for file in tmp_path.iterdir() if file.is_file()}
+    assert set(runs) == {"0", "1", "2", "3"}
+    assert sum(runs.values()) <= 5

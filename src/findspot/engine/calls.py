@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import SystemRandom
@@ -23,6 +24,7 @@ from findspot.engine.context import JobContext
 from findspot.engine.errors import WrongOutputs
 from findspot.engine.failures import failure_of
 from findspot.engine.keys import positional_slots
+from findspot.engine.memory import watched
 from findspot.engine.sources import PluginHandler, TaskSource
 from findspot.engine.timeouts import deadline
 from findspot.engine.values import Arguments, shared
@@ -140,8 +142,7 @@ def perform(
     )
     failure: Failure | None = None
     interrupted = False
-    cards = None if call.claim is None else call.claim.cards
-    with context.active(), capture.step(call.job.id, call.step), seeing(cards):
+    with context.active(), capture.step(call.job.id, call.step), _claimed(call.claim, context):
         while True:
             attempt += 1
             worth_it = False
@@ -181,6 +182,16 @@ def perform(
         failure=failure,
         interrupted=interrupted,
     )
+
+
+@contextmanager
+def _claimed(claim: Claim | None, context: JobContext) -> Iterator[None]:
+    """What a step holds is what it sees, and exceeding it is told."""
+    if claim is None:
+        yield
+        return
+    with seeing(claim.cards), watched(claim.need.memory, lambda text: context.log(text, "WARNING")):
+        yield
 
 
 def _attempt(

@@ -17,11 +17,14 @@ from importlib import import_module
 from typing import Any
 
 from findspot.engine.budgets import UNLIMITED, Claim, Need, Supply, supply_of
+from findspot.engine.executors.deaths import Death
 from findspot.engine.executors.errors import ExecutorUnavailable
 from findspot.engine.executors.kept import Kept
 from findspot.engine.executors.pooled import Outcome
 from findspot.engine.project_code import changed_code
 from findspot.engine.workers import Place, perform_batch
+
+_LOST = Death("killed, out of memory, beyond Dask's limit of it, or a crash in native code")
 
 CONNECT = 10
 """Seconds to wait for a scheduler to answer."""
@@ -114,10 +117,10 @@ class ClientPool:
     def _key(self, number: int) -> str:
         return f"findspot-{self._job}-{number}"
 
-    def died(self, error: BaseException) -> bool:
+    def died(self, error: BaseException) -> Death | None:
         from distributed.scheduler import KilledWorker
 
-        return isinstance(error, KilledWorker)
+        return _LOST if isinstance(error, KilledWorker) else None
 
     def mend(self) -> None:
         """The cluster replaces its workers."""
@@ -169,12 +172,12 @@ class LocalDaskPool:
         if self._pool is not None:
             self._pool.exit_worker(number)
 
-    def died(self, error: BaseException) -> bool:
+    def died(self, error: BaseException) -> Death | None:
         from distributed.client import FutureCancelledError
         from distributed.scheduler import KilledWorker
 
         # Cancelled: another job of this process gave up and stopped the cluster.
-        return isinstance(error, KilledWorker | FutureCancelledError)
+        return _LOST if isinstance(error, KilledWorker | FutureCancelledError) else None
 
     def mend(self) -> None:
         if self._cluster is not None and self._cluster.process.poll() is not None:

@@ -13,10 +13,10 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Protocol, TypeAlias
 
-from findspot.core.records import Failure
 from findspot.engine.budgets import Claim, Supply
 from findspot.engine.calls import StepCall, StepResult
 from findspot.engine.errors import CannotSend, StepTimeout
+from findspot.engine.executors.deaths import Death, memory_kills
 from findspot.engine.executors.pace import Pace
 from findspot.engine.executors.protocol import failed
 from findspot.engine.executors.threads import POLL
@@ -65,8 +65,8 @@ class Pool(Protocol):
         that it died. Other batches may be hit as well."""
         ...
 
-    def died(self, error: BaseException) -> bool:
-        """Whether the outcome says that the worker died, and nothing of the steps."""
+    def died(self, error: BaseException) -> Death | None:
+        """How the worker died, where the outcome says that it did, and nothing of the steps."""
         ...
 
     def mend(self) -> None:
@@ -86,11 +86,13 @@ class Pool(Protocol):
 class _Batch:
     """Args:
     limit: seconds after which it must have ended.
+    memory_kills: of this machine, before it began.
     """
 
     calls: list[StepCall]
     alone: bool
     limit: float | None
+    memory_kills: int | None = None
     sent: float = field(default_factory=time.monotonic)
     aborted: bool = False
 
@@ -167,7 +169,9 @@ class PooledExecutor:
             try:
                 portable = call.source.portable()
             except CannotSend as error:
-                raise CannotSend(call.step, error.reason) from error
+                from findspot.engine.executors.sending import cannot_send_task
+
+                raise cannot_send_task(call, error) from error
             # With the source itself, so that its id is not given to another one.
             found = self._portable[id(call.source)] = (call.source, portable)
         return call if found[1] is call.source else replace(call, source=found[1])
@@ -189,15 +193,18 @@ class PooledExecutor:
             payload = packed(self._place, calls)
         except Exception as error:
             if len(calls) == 1:
-                reason = f"an argument cannot be pickled ({error})."
-                failure = failure_of(CannotSend(calls[0].step, reason))
+                from findspot.engine.executors.sending import cannot_send_arguments
+
+                failure = failure_of(cannot_send_arguments(calls[0], error))
                 self._ready.append(failed(calls[0], failure))
             else:
                 for call in calls:
                     self._send([call])
             return
         number = next(self._numbers)
-        self._under_way[number] = _Batch(calls, alone, _limit(calls))
+        self._under_way[number] = _Batch(
+            calls, alone, _limit(calls), memory_kills() if alone else None
+        )
         self._pool.submit(
             number,
             payload,
@@ -227,7 +234,8 @@ class PooledExecutor:
         self._waiting.extendleft(reversed(batch.calls[len(results) :]))
 
     def _lost(self, batch: _Batch, error: BaseException) -> None:
-        if self._pool.died(error):
+        death = self._pool.died(error)
+        if death is not None:
             self._pool.mend()
             if batch.aborted and len(batch.calls) == 1:
                 self._ready.append(_overdue(batch))
@@ -235,11 +243,8 @@ class PooledExecutor:
             if not batch.alone:
                 self._doubtful.extend(batch.calls)
                 return
-            failure = Failure(
-                "WorkerDied",
-                "The worker process died while it ran the step (killed, out of memory, "
-                "or a crash in native code).",
-            )
+            kills = None if batch.memory_kills is None else memory_kills()
+            failure = death.failure(None if kills is None else kills - (batch.memory_kills or 0))
         else:
             failure = failure_of(error)
         self._ready.extend(failed(call, failure) for call in batch.calls)

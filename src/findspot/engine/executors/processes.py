@@ -10,6 +10,7 @@ from typing import Any
 
 from findspot.engine.budgets import Claim, Supply
 from findspot.engine.cards import VISIBLE
+from findspot.engine.executors.deaths import Death
 from findspot.engine.executors.pooled import Outcome
 from findspot.engine.project_code import changed_code
 from findspot.engine.workers import Place, perform_batch
@@ -54,10 +55,12 @@ class ProcessPool:
     def abort(self, number: int) -> None:
         self.stop()  # which worker has it, loky does not say
 
-    def died(self, error: BaseException) -> bool:
+    def died(self, error: BaseException) -> Death | None:
         from loky.process_executor import BrokenProcessPool, ShutdownExecutorError
 
-        return isinstance(error, BrokenProcessPool | ShutdownExecutorError)
+        if isinstance(error, BrokenProcessPool | ShutdownExecutorError):
+            return Death.by_exit(str(error))
+        return None
 
     def mend(self) -> None:
         self.stop()

@@ -13,6 +13,7 @@ from typing import Any
 
 from findspot.engine.budgets import UNLIMITED, Claim, Need, Supply, supply_of
 from findspot.engine.cards import VISIBLE, cards_here
+from findspot.engine.executors.deaths import Death
 from findspot.engine.executors.errors import ExecutorUnavailable
 from findspot.engine.executors.kept import Kept
 from findspot.engine.executors.pooled import Outcome
@@ -122,15 +123,15 @@ class RayPool:
         if ref is not None:
             self._ray.cancel(ref, force=True)
 
-    def died(self, error: BaseException) -> bool:
+    def died(self, error: BaseException) -> Death | None:
         gone = self._ray.exceptions
-        return isinstance(
-            error,
-            gone.WorkerCrashedError
-            | gone.OutOfMemoryError
-            | gone.NodeDiedError
-            | gone.TaskCancelledError,
-        )
+        if isinstance(error, gone.OutOfMemoryError):
+            return Death("by Ray, before the machine had none left", memory=True)
+        if isinstance(error, gone.NodeDiedError):
+            return Death("its whole machine was lost", killed=False)
+        if isinstance(error, gone.WorkerCrashedError | gone.TaskCancelledError):
+            return Death("killed, out of memory, or a crash in native code")
+        return None
 
     def mend(self) -> None:
         """Ray replaces its workers."""

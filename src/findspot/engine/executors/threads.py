@@ -26,9 +26,9 @@ class ThreadExecutor:
         return Supply.here()
 
     def start(self, call: StepCall) -> None:
-        if call.claim is not None and call.claim.cards:
-            # Which cards are seen is a matter of the whole process.
-            call = replace(call, claim=replace(call.claim, cards=None))
+        if call.claim is not None:
+            # Which cards are seen, and how much memory is taken, is a matter of the whole process.
+            call = replace(call, claim=None)
         self._pool.submit(lambda: self._results.put(self._perform(call)))
 
     def result(self) -> StepResult:
