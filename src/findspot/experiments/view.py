@@ -101,8 +101,7 @@ def write_view(
     if document != written:
         os.makedirs(folder, exist_ok=True)
         draft = metadata.with_name(f".{secrets.token_hex(6)}.tmp")
-        text = json.dumps(document, ensure_ascii=False, indent=1)
-        draft.write_text(f"{text}\n", encoding="utf-8")
+        draft.write_text(_text(document), encoding="utf-8")
         draft.replace(metadata)
     return folder
 
@@ -182,6 +181,14 @@ def _place(source: WorkspaceLoadFolder, index: int, target: Path) -> None:
             except OSError:
                 pass  # another file system, or one without links
     copy_file(source, entry, target)
+
+
+def _text(document: Mapping[str, Any]) -> str:
+    """The document for people: a line for each artifact, as there may be many thousands."""
+    items = document["artifacts"]
+    head = json.dumps({**document, "artifacts": []}, ensure_ascii=False, indent=1)
+    lines = ",\n".join([f"  {json.dumps(item, ensure_ascii=False)}" for item in items])
+    return head.removesuffix("[]\n}") + (f"[\n{lines}\n ]\n}}\n" if items else "[]\n}\n")
 
 
 def _document(metadata: Path) -> dict[str, Any]:
