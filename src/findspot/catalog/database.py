@@ -8,8 +8,10 @@ databases is behind the methods of `Database`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol, TypeAlias, TypeVar
+
+from findspot.core.errors import FindspotError, FormatTooNew
 
 Row: TypeAlias = tuple[Any, ...]
 T = TypeVar("T")
@@ -70,6 +72,71 @@ class Database(Session, Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class OneRow:
+    """`row`, for whatever has `rows`."""
+
+    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        raise NotImplementedError
+
+    def row(self, sql: str, params: Sequence[Any] = ()) -> Row | None:
+        # All rows are fetched: a statement left half-way keeps its snapshot open.
+        rows = self.rows(sql, params)
+        return rows[0] if rows else None
+
+
+class OwnTransactions(OneRow):
+    """Statements outside any transaction: each that writes is a transaction of its own.
+
+    Both databases have these, and the number of their format, in common.
+    """
+
+    where: str
+
+    def writing(self) -> AbstractContextManager[Session]:
+        raise NotImplementedError
+
+    def run(self, sql: str, params: Sequence[Any] = ()) -> int:
+        with self.writing() as session:
+            return session.run(sql, params)
+
+    def many(self, sql: str, params: Sequence[Sequence[Any]]) -> None:
+        with self.writing() as session:
+            session.many(sql, params)
+
+    def lock(self, name: str) -> None:
+        """Nothing to do: there is no transaction."""
+
+    def lock_deletion(self) -> None:
+        """Nothing to do: there is no transaction."""
+
+    def _is_current(self, found: int | None) -> bool:
+        """Whether the tables are as this program knows them; if not, they are to be migrated.
+
+        Args:
+            found: the number of the last migration that was made; None where there are no tables.
+
+        Raises:
+            FormatTooNew: a newer program made them.
+        """
+        if found is not None and found > FORMAT:
+            raise FormatTooNew(found, FORMAT, self.where)
+        return found == FORMAT
+
+    def _translated(self, error: BaseException) -> FindspotError:
+        raise NotImplementedError
+
+    @contextmanager
+    def _migrating(self, drivers: type[Exception]) -> Iterator[None]:
+        """Inside it the driver's errors come out translated, bare or wrapped by SQLAlchemy."""
+        try:
+            yield
+        except Exception as error:
+            cause = getattr(error, "orig", error)
+            if isinstance(cause, drivers):
+                raise self._translated(cause) from error
+            raise
 
 
 def chunks(items: Iterable[T], size: int = LIST_SIZES[-1]) -> Iterator[list[T]]:

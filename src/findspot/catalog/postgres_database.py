@@ -13,14 +13,14 @@ from typing import Any, TypeAlias
 import psycopg
 from psycopg import errors
 
-from findspot.catalog.database import FORMAT, Row, Session
+from findspot.catalog.database import OneRow, OwnTransactions, Row, Session
 from findspot.catalog.errors import (
     CatalogDamaged,
     CatalogUnavailable,
     InvalidRecord,
     RecordExists,
 )
-from findspot.core.errors import FindspotError, FormatTooNew, ReadOnly, StorageFull
+from findspot.core.errors import FindspotError, ReadOnly, StorageFull
 
 Connection: TypeAlias = "psycopg.Connection[Row]"
 
@@ -33,7 +33,7 @@ MIGRATION_LOCK = 0x46_69_6E_64
 """Held while a schema is created or migrated ("Find" in ASCII)."""
 
 
-class PostgresSession:
+class PostgresSession(OneRow):
     """Statements on one PostgreSQL connection."""
 
     def __init__(self, connection: Connection) -> None:
@@ -41,10 +41,6 @@ class PostgresSession:
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         return self._connection.execute(_text(sql), params).fetchall()
-
-    def row(self, sql: str, params: Sequence[Any] = ()) -> Row | None:
-        rows = self._connection.execute(_text(sql), params).fetchall()
-        return rows[0] if rows else None
 
     def run(self, sql: str, params: Sequence[Any] = ()) -> int:
         return self._connection.execute(_text(sql), params).rowcount
@@ -64,7 +60,7 @@ class PostgresSession:
         self._connection.execute("LOCK TABLE inline_blobs IN SHARE ROW EXCLUSIVE MODE")
 
 
-class PostgresDatabase:
+class PostgresDatabase(OwnTransactions):
     """The tables in one schema of a database, created and migrated as needed.
 
     Args:
@@ -98,24 +94,6 @@ class PostgresDatabase:
         self.close()
         with self._borrowed() as connection:
             return connection.execute(_text(sql), params).fetchall()
-
-    def row(self, sql: str, params: Sequence[Any] = ()) -> Row | None:
-        rows = self.rows(sql, params)
-        return rows[0] if rows else None
-
-    def run(self, sql: str, params: Sequence[Any] = ()) -> int:
-        with self.writing() as session:
-            return session.run(sql, params)
-
-    def many(self, sql: str, params: Sequence[Sequence[Any]]) -> None:
-        with self.writing() as session:
-            session.many(sql, params)
-
-    def lock(self, name: str) -> None:
-        """Nothing to do: there is no transaction."""
-
-    def lock_deletion(self) -> None:
-        """Nothing to do: there is no transaction."""
 
     def writing(self) -> contextlib.AbstractContextManager[Session]:
         return self._transaction("BEGIN")
@@ -191,24 +169,16 @@ class PostgresDatabase:
     # ------------------------------------------------------------------ format
 
     def _prepare(self) -> None:
-        found = self._found_format()
-        if found == FORMAT:
+        if self._is_current(self._found_format()):
             return
-        if found is not None and found > FORMAT:
-            raise FormatTooNew(found, FORMAT, self.where)
         from findspot.catalog.migrating import upgrade_postgres
 
-        with self._borrowed() as connection:
+        with self._borrowed() as connection, self._migrating(psycopg.Error):
             connection.execute("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
             try:
-                if self._found_format() != FORMAT:
+                if not self._is_current(self._found_format()):
                     connection.autocommit = False
                     upgrade_postgres(connection)
-            except Exception as error:
-                cause = getattr(error, "orig", error)
-                if isinstance(cause, psycopg.Error):
-                    raise self._translated(cause) from error
-                raise
             finally:
                 if not connection.closed:
                     connection.rollback()

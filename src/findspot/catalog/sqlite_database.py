@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from findspot.catalog.database import FORMAT, Row, Session
+from findspot.catalog.database import OneRow, OwnTransactions, Row, Session
 from findspot.catalog.errors import (
     CatalogDamaged,
     CatalogUnavailable,
@@ -30,7 +30,7 @@ from findspot.catalog.errors import (
     RecordExists,
 )
 from findspot.catalog.room import why_no_room
-from findspot.core.errors import FindspotError, FormatTooNew, ReadOnly, StorageFull
+from findspot.core.errors import FindspotError, ReadOnly, StorageFull
 
 BUSY_TIMEOUT = 60_000
 """Milliseconds to wait for a program that writes without queueing."""
@@ -52,7 +52,7 @@ _SETUP = (
 )
 
 
-class SqliteSession:
+class SqliteSession(OneRow):
     """Statements on one SQLite connection."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -61,11 +61,6 @@ class SqliteSession:
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         return self._execute(sql, params).fetchall()
-
-    def row(self, sql: str, params: Sequence[Any] = ()) -> Row | None:
-        # To the end, not one row only: a statement left half-way keeps its snapshot open.
-        rows = self._execute(sql, params).fetchall()
-        return rows[0] if rows else None
 
     def run(self, sql: str, params: Sequence[Any] = ()) -> int:
         return self._execute(sql, params).rowcount
@@ -83,7 +78,7 @@ class SqliteSession:
         """Nothing to do, as for `lock`."""
 
 
-class SqliteDatabase:
+class SqliteDatabase(OwnTransactions):
     """The database in one file, created and migrated as needed.
 
     Args:
@@ -119,24 +114,6 @@ class SqliteDatabase:
             raise self._translated(error) from error
         finally:
             self._idle.append(connection)
-
-    def row(self, sql: str, params: Sequence[Any] = ()) -> Row | None:
-        rows = self.rows(sql, params)
-        return rows[0] if rows else None
-
-    def run(self, sql: str, params: Sequence[Any] = ()) -> int:
-        with self.writing() as session:
-            return session.run(sql, params)
-
-    def many(self, sql: str, params: Sequence[Sequence[Any]]) -> None:
-        with self.writing() as session:
-            session.many(sql, params)
-
-    def lock(self, name: str) -> None:
-        """Nothing to do: there is no transaction."""
-
-    def lock_deletion(self) -> None:
-        """Nothing to do: there is no transaction."""
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Session]:
@@ -337,28 +314,19 @@ class SqliteDatabase:
     # ------------------------------------------------------------------ format
 
     def _prepare(self) -> None:
-        found = self._found_format()
-        if found == FORMAT:
+        if self._is_current(self._found_format()):
             return
-        if found is not None and found > FORMAT:
-            raise FormatTooNew(found, FORMAT, self.where)
-        connection = self._connect()
-        try:
-            with self._turn():
-                found = self._found_format()
-                if found is not None and found >= FORMAT:
-                    return
-                connection.execute("PRAGMA journal_mode=WAL").fetchall()
-                from findspot.catalog.migrating import upgrade_sqlite
+        with (
+            contextlib.closing(self._connect()) as connection,
+            self._migrating(sqlite3.Error),
+            self._turn(),
+        ):
+            if self._is_current(self._found_format()):
+                return  # another process was faster
+            connection.execute("PRAGMA journal_mode=WAL").fetchall()
+            from findspot.catalog.migrating import upgrade_sqlite
 
-                upgrade_sqlite(connection)
-        except Exception as error:
-            cause = getattr(error, "orig", error)
-            if isinstance(cause, sqlite3.Error):
-                raise self._translated(cause) from error
-            raise
-        finally:
-            connection.close()
+            upgrade_sqlite(connection)
 
     def _found_format(self) -> int | None:
         """The number of the last migration that was made; None for a new, empty file."""
