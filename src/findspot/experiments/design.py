@@ -108,6 +108,20 @@ class Design:
         """A digest of all the code that a cell of the condition runs."""
         return self._codes[condition]
 
+    def code(self, condition: str) -> Fingerprint:
+        """All the code that a cell of the condition runs, function by function."""
+        parts: dict[str, str] = {}
+        sources: dict[str, str] = {}
+        for place, found in self.fingerprints.items():
+            if place.startswith("treatment ") and place != f"treatment {condition}":
+                continue
+            for name, digest in found.parts.items():
+                # Two steps may be made by one function: of one name, and of different code.
+                own = name if parts.get(name, digest) == digest else f"{name} ({place})"
+                parts[own] = digest
+                sources[own] = found.sources.get(name, "")
+        return Fingerprint(self.code_of(condition), parts, self.unfingerprintable, sources)
+
     @cached_property
     def unfingerprintable(self) -> tuple[str, ...]:
         """What the code uses that has no fingerprint."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from findspot.engine.calls import SavePlan
 from findspot.engine.errors import CannotSend
@@ -27,9 +27,6 @@ from findspot.graph.spec import (
     TaskSpec,
 )
 from findspot.graph.task_options import TaskOptions
-
-if TYPE_CHECKING:
-    from findspot.core.digests import Digest
 
 _NO_ARGUMENTS: Mapping[str, Any] = {}  # one for all: there may be many cells
 
@@ -156,7 +153,7 @@ def _task_of(
         sources[name] = CellSource(
             name,
             design.program_of(condition),
-            _code(design.code_of(condition), design),
+            design.code(condition),
             TaskOptions(cache=all(step.options.policy is not None for step in design.steps)),
         )
     return name
@@ -187,8 +184,3 @@ def data_cell(design: Design, replicate: int) -> dict[str, Any]:
         "seed": design.seed_of("", replicate),
         "parameters": parameters_of(design.source, design.parameters),
     }
-
-
-def _code(digest: Digest, design: Design) -> Fingerprint:
-    parts = {name: found.digest for name, found in design.fingerprints.items()}
-    return Fingerprint(digest, parts, design.unfingerprintable)
