@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +23,17 @@ from findspot.store.object_errors import (
     NotConditional,
     object_failures,
 )
+from findspot.store.object_keys import (
+    BLOBS,
+    COPY_LIMIT,
+    TEMPORARY,
+    blob_key,
+    digest_at,
+    quarantine_key,
+    temporary_key,
+)
 from findspot.store.object_marks import chunks, file_parts, mark_of_one, marks
+from findspot.store.object_quarantine import ObjectQuarantine
 from findspot.store.object_transfers import PART, Transfers
 from findspot.store.object_writer import ObjectBlobWriter
 from findspot.store.protocol import Blob, StoredBlob
@@ -39,11 +48,8 @@ SENT_AT_ONCE: Final = 64 << 10
 """A blob of at most so many bytes is sent without asking first whether it is there."""
 LONGEST_SIGNED: Final = 7 * 86_400
 """Seconds for which a signed URL can be valid at most."""
-_COPY_LIMIT: Final = 5 << 30  # S3 copies no larger object by one request
 _ASK_PARALLEL: Final = 16
 _REMEMBERED: Final = 65_536
-_KEY = re.compile(r"blake3/([0-9a-f]{2})/([0-9a-f]{62})")
-_QUARANTINE_KEY = re.compile(r"quarantine/([0-9a-f]{2})/([0-9a-f]{62})")
 
 T = TypeVar("T")
 
@@ -110,13 +116,17 @@ class ObjectBlobStore:
             self._made = Transfers(client, self._place, retries=self._retries)
         return self._made
 
+    @property
+    def _quarantine(self) -> ObjectQuarantine:
+        return ObjectQuarantine(self._transfers)
+
     # ----------------------------------------------------------------- writing
 
     def writer(self, *, size_hint: int | None = None) -> ObjectBlobWriter:
         """A writer of a new blob. ``size_hint`` (bytes) is needed above 160 GB; else it may be
         wrong."""
         client = self._transfers.client
-        return ObjectBlobWriter(self, client, self._place, _temporary_key(), size_hint)
+        return ObjectBlobWriter(self, client, self._place, temporary_key(), size_hint)
 
     def put(self, data: bytes | bytearray | memoryview) -> Blob:
         """Store a whole buffer, which must not change meanwhile: hashed once, and sent only if it
@@ -132,7 +142,7 @@ class ObjectBlobStore:
         if view.nbytes <= PART:
             self._put_one(digest, view)
         elif not self._is_whole(digest, view.nbytes, lambda: marks(chunks(view), view.nbytes)):
-            mark = self._transfers.put_parts(_key(digest), chunks(view), view.nbytes)
+            mark = self._transfers.put_parts(blob_key(digest), chunks(view), view.nbytes)
             self._remember(digest, mark)
         return Blob(digest, view.nbytes)
 
@@ -177,7 +187,7 @@ class ObjectBlobStore:
         if self._is_whole(digest, size, lambda: marks(file_parts(fd), size)):
             return Blob(digest, size)
         try:
-            mark = self._transfers.put_parts(_key(digest), _checked_parts(fd, digest), size)
+            mark = self._transfers.put_parts(blob_key(digest), _checked_parts(fd, digest), size)
         except _FileChanged:
             with self.writer(size_hint=size) as writer:
                 for part in file_parts(fd):
@@ -189,7 +199,7 @@ class ObjectBlobStore:
     def _put_one(self, digest: Digest, view: memoryview) -> None:
         """Store a blob by one request, unless it is there and whole."""
 
-        key = _key(digest)
+        key = blob_key(digest)
         if self._conditional and view.nbytes <= SENT_AT_ONCE:
             absent = True
         else:
@@ -210,7 +220,7 @@ class ObjectBlobStore:
         """Give the bytes under a temporary key, which have this digest, their place in one step,
         unless the blob is stored already; then free the key. For writers."""
         transfers = self._transfers
-        key = _key(digest)
+        key = blob_key(digest)
         try:
             found = transfers.head(temporary)
             if found is None or found.size != size:
@@ -221,7 +231,7 @@ class ObjectBlobStore:
                     how="Somebody removed or changed a temporary object; store the bytes again.",
                 )
             if not self._is_whole(digest, size, lambda: {found.mark}):
-                transfers.copy(temporary, key, found, _COPY_LIMIT)
+                transfers.copy(temporary, key, found, COPY_LIMIT)
                 placed = transfers.head(key)
                 if placed is not None and placed.size == size:
                     self._remember(digest, placed.mark)
@@ -234,7 +244,7 @@ class ObjectBlobStore:
         It is downloaded to find out only where neither this process knows the object nor its mark
         tells (as S3's do, unless objects are encrypted with a key of one's own).
         """
-        found = self._transfers.head(_key(digest))
+        found = self._transfers.head(blob_key(digest))
         if found is None or found.size != size:
             return False
         if found.mark and (self._good.get(digest) == found.mark or found.mark in marks()):
@@ -258,7 +268,9 @@ class ObjectBlobStore:
     def read(self, digest: Digest) -> bytes:
         """The verified bytes, as new memory; large ones in several parts at a time."""
         with self._reading(digest) as hasher:
-            data, found = self._found(digest, lambda: self._transfers.whole(_key(digest), hasher))
+            data, found = self._found(
+                digest, lambda: self._transfers.whole(blob_key(digest), hasher)
+            )
         self._compare(digest, hasher, found.mark)
         return data
 
@@ -269,7 +281,7 @@ class ObjectBlobStore:
         it raises.
         """
         with self._reading(digest) as hasher:
-            found, parts = self._found(digest, lambda: self._transfers.parts(_key(digest)))
+            found, parts = self._found(digest, lambda: self._transfers.parts(blob_key(digest)))
             for part in parts:
                 hasher.update(part)
                 write(part)
@@ -324,7 +336,7 @@ class ObjectBlobStore:
         self._remember(digest, mark)
 
     def _where(self, digest: Digest) -> str:
-        return f"{self.url}/{_key(digest)}"
+        return f"{self.url}/{blob_key(digest)}"
 
     def presigned(self, digest: Digest, expires_seconds: float = 3600.0) -> str:
         """A URL by which anybody can fetch the blob, without credentials, until it expires.
@@ -349,15 +361,15 @@ class ObjectBlobStore:
         if not isinstance(client, S3Store | GCSStore | AzureStore):
             raise CannotSign(self.url, "it is on no server")
         with object_failures(self._place, "read"):
-            return obstore.sign(client, "GET", _key(digest), timedelta(seconds=expires_seconds))
+            return obstore.sign(client, "GET", blob_key(digest), timedelta(seconds=expires_seconds))
 
     # ----------------------------------------------------------------- the store as a whole
 
     def size(self, digest: Digest) -> int | None:
         """The size in bytes; None where no such blob is stored. Does not verify."""
-        found = self._transfers.head(_key(parse_digest(digest)))
+        found = self._transfers.head(blob_key(parse_digest(digest)))
         if found is None and self.restore(digest):
-            found = self._transfers.head(_key(digest))
+            found = self._transfers.head(blob_key(digest))
         if found is None:
             self._check_bucket()
             return None
@@ -383,16 +395,16 @@ class ObjectBlobStore:
 
     def list(self) -> Iterator[StoredBlob]:
         """All blobs, in no particular order; a page in memory at a time."""
-        for key, size, modified in self._transfers.listing("blake3"):
-            if found := _KEY.fullmatch(key):
-                yield StoredBlob(Digest(f"blake3:{found[1]}{found[2]}"), size, modified)
+        for key, size, modified in self._transfers.listing(BLOBS):
+            if digest := digest_at(key, BLOBS):
+                yield StoredBlob(digest, size, modified)
 
     def delete(self, digest: Digest) -> bool:
         """Remove a blob; False where there was none."""
         if self.size(digest) is None:
             return False
         self._good.pop(digest, None)
-        self._transfers.delete([_key(digest), _quarantine_key(digest)])
+        self._transfers.delete([blob_key(digest), quarantine_key(digest)])
         return True
 
     def quarantine(self, digest: Digest) -> bool:
@@ -401,50 +413,20 @@ class ObjectBlobStore:
 
         There must be one who does this at a time, as the collector's lease makes sure.
         """
-        key = _key(parse_digest(digest))
-        found = self._transfers.head(key)
-        if found is None:
-            return False
-        self._transfers.copy(key, _quarantine_key(digest), found, _COPY_LIMIT)
-        self._good.pop(digest, None)
-        self._transfers.delete(key)
-        return True
+        self._good.pop(parse_digest(digest), None)
+        return self._quarantine.take(digest)
 
     def restore(self, digest: Digest) -> bool:
-        """Bring a blob back from quarantine; whether it is stored now.
-
-        The copy there stays until it is purged: to remove it here could meet a `quarantine` that
-        has made it and is about to remove the other.
-        """
-        key = _key(parse_digest(digest))
-        if self._transfers.head(key) is not None:
-            return True
-        waiting = self._transfers.head(_quarantine_key(digest))
-        if waiting is None:
-            return False
-        try:
-            self._transfers.copy(_quarantine_key(digest), key, waiting, _COPY_LIMIT)
-        except Absent:
-            return self._transfers.head(key) is not None
-        return True
+        """Bring a blob back from quarantine; whether it is stored now."""
+        return self._quarantine.give_back(parse_digest(digest))
 
     def quarantined(self) -> Iterator[StoredBlob]:
         """All blobs in quarantine, and since when; a page in memory at a time."""
-        for key, size, since in self._transfers.listing("quarantine"):
-            if found := _QUARANTINE_KEY.fullmatch(key):
-                yield StoredBlob(Digest(f"blake3:{found[1]}{found[2]}"), size, since)
+        return self._quarantine.list()
 
     def purge(self, digests: Iterable[Digest], *, older_than: datetime) -> int:
         """Delete for good those that are in quarantine since before then; the bytes freed."""
-        wanted = set(map(parse_digest, digests))
-        old = [
-            blob
-            for blob in (self.quarantined() if wanted else ())
-            if blob.digest in wanted and blob.modified < older_than
-        ]
-        if old:
-            self._transfers.delete([_quarantine_key(blob.digest) for blob in old])
-        return sum(blob.size for blob in old)
+        return self._quarantine.purge(map(parse_digest, digests), older_than)
 
     def _check_bucket(self) -> None:
         """`StoreUnreachable` where not only the object but the bucket is missing.
@@ -455,7 +437,7 @@ class ObjectBlobStore:
             return
         # Who may not list may still read.
         with suppress(StoreUnreadable):
-            next(self._transfers.listing("tmp"), None)
+            next(self._transfers.listing(TEMPORARY), None)
         self._bucket_seen = True
 
     @contextmanager
@@ -480,7 +462,9 @@ class ObjectBlobStore:
         began longer ago, and its writer then fails. Keep a day, unless nobody is writing.
         """
         oldest = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
-        old = [(key, size) for key, size, time in self._transfers.listing("tmp") if time <= oldest]
+        old = [
+            (key, size) for key, size, time in self._transfers.listing(TEMPORARY) if time <= oldest
+        ]
         if old:
             self._transfers.delete([key for key, _ in old])
         freed = sum(size for _, size in old)
@@ -494,14 +478,6 @@ def _again(
     url: str, client: ObjectStore | None, retries: int, scratch_folder: Path | None
 ) -> ObjectBlobStore:
     return ObjectBlobStore(url, client=client, retries=retries, scratch_folder=scratch_folder)
-
-
-def _key(digest: Digest) -> str:
-    return f"blake3/{digest[7:9]}/{digest[9:]}"
-
-
-def _temporary_key() -> str:
-    return f"tmp/{os.urandom(16).hex()}"
 
 
 def _own_temporary_folder() -> Path:
@@ -523,7 +499,3 @@ def _checked_parts(fd: int, digest: Digest) -> Iterator[memoryview]:
         yield part
     if hasher.digest() != digest:
         raise _FileChanged
-
-
-def _quarantine_key(digest: Digest) -> str:
-    return f"quarantine/{digest[7:9]}/{digest[9:]}"
