@@ -81,6 +81,7 @@ def test_bodies_and_files(ws: Workspace, tmp_path: Path) -> None:
         ({}, "not 0"),
         ({"value": 1, "body": b""}, r"not 2 of them \(value, body\)"),
         ({"local_path": "/no/such/file"}, "no such file"),
+        ({"local_path": 3}, "is no path"),
         ({"body": 7}, "a body is bytes or text"),
         ({"value": 1, "colour": "red"}, "no such option"),
         ({"value": 1, "extra_data": {"a/b": 1}}, "extra_data.a/b"),
@@ -242,6 +243,13 @@ def test_unusual_tables(ws: Workspace, table: Any) -> None:
     assert saved.kind == "dataset"
     assert isinstance(kind_of(saved), Dataset)
     assert saved.preview is not None
+
+
+@pytest.mark.parametrize("value", [3, "table.csv", None, b"a,b", 1.5, True])
+def test_what_is_no_dataset(ws: Workspace, value: Any) -> None:
+    with ws.start_job("log") as job, pytest.raises(BadSource, match="is a table or an array"):
+        job.log_dataset("d", value)
+    assert ws.list_artifacts() == []
 
 
 def test_all_mistakes_of_a_dataset_at_once(ws: Workspace) -> None:

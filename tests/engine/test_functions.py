@@ -131,6 +131,37 @@ def test_all_mistakes_at_once_and_no_job(ws: Workspace, csv: Path) -> None:
     assert ws.list_jobs() == []
 
 
+def test_inputs_parameters_and_hints_that_are_none(ws: Workspace) -> None:
+    def takes(a, b, c, d: int, e: int | None = None):  # type: ignore[no-untyped-def]
+        return None
+
+    inputs: dict[str, Any] = {"a": None, "b": "ftp://host/x", "c": "store://datasets/default/none"}
+    with pytest.raises(CheckFailed) as caught:
+        run_function(
+            takes, inputs=inputs, params={"d": "three", "e": None}, returns=["x", "x: table"]
+        )
+    assert {problem.path for problem in caught.value.problems} == {"a", "b", "c", "d", "returns: x"}
+    wrong: list[dict[str, Any]] = [{"inputs": [1]}, {"params": [1]}, {"returns": 3}]
+    for options in wrong:
+        with pytest.raises(CheckFailed, match=r"(no mapping|log hints)"):
+            run_function(lambda: 1, **options)
+    with pytest.raises(FindspotError, match="nothing that can be run"):
+        run_function(3)  # type: ignore[arg-type]
+    assert ws.list_jobs() == []
+
+
+def test_a_reference_is_fixed_when_the_job_begins(ws: Workspace) -> None:
+    first = ws.save_artifact({"n": 1}, "numbers")
+
+    def reads(numbers: dict[str, int]) -> int:
+        ws.save_artifact({"n": 2}, "numbers")
+        return numbers["n"]
+
+    job = run_function(reads, inputs={"numbers": "store://artifacts/default/numbers"})
+    assert first.uid in job.record.options["inputs"]["numbers"]
+    assert job.outputs["output"].load() == 1
+
+
 def test_by_file_and_name(ws: Workspace, tmp_path: Path) -> None:
     file = tmp_path / "function_file.py"
     file.write_text("def twice(x: int, context=None) -> int:\n    return 2 * x\n")

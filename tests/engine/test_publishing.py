@@ -193,11 +193,12 @@ def test_a_job_that_reuses_publishes_at_its_own_path(ws: Workspace, tmp_path: Pa
         ("{{name}", CheckFailed, "belongs to no variable"),
         ("../out", BadArtifactPath, "leaves its root"),
         ("", BadArtifactPath, "empty"),
+        (3, BadArtifactPath, "type int"),
         ("ftp://host/out", UnknownScheme, "ftp"),
     ],
 )
 def test_a_wrong_path_is_found_before_anything_runs(
-    ws: Workspace, path: str, error: type[Exception], message: str
+    ws: Workspace, path: Any, error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
         study.run(artifact_path=path)

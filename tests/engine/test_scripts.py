@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from findspot import CheckFailed, NotFound, Workspace, current_job, list_jobs, start_job
 from findspot.core.errors import InvalidName
-from findspot.engine.errors import NoJob
+from findspot.engine.errors import JobEnded, NoJob
 
 
 def test_what_the_block_does_is_the_jobs(ws: Workspace) -> None:
@@ -62,7 +64,7 @@ def test_how_it_ends(ws: Workspace, error: BaseException, status: str) -> None:
 
 
 def test_all_wrong_metrics_at_once(ws: Workspace) -> None:
-    wrong: Any = {"fine": 1, "text": "x", "a/b": 2, "none": None}
+    wrong: Any = {"fine": 1, "text": "3", "a/b": 2, "none": None}
     with start_job("metrics") as job:
         with pytest.raises(CheckFailed) as caught:
             job.log_metrics(wrong)
@@ -70,6 +72,48 @@ def test_all_wrong_metrics_at_once(ws: Workspace) -> None:
             job.log_params({"x": object()})
     assert len(caught.value.problems) == 3
     assert ws.get_job(job.id).metrics == {}
+
+
+def test_what_is_no_mapping_of_names(ws: Workspace) -> None:
+    nothing: Any = [1]
+    for option in ("params", "inputs", "labels"):
+        with pytest.raises(CheckFailed, match="no mapping"), start_job("x", **{option: nothing}):
+            pass
+    assert list_jobs() == []
+    with start_job("x") as job:
+        with pytest.raises(CheckFailed, match="no mapping"):
+            job.log_params(nothing)
+        with pytest.raises(CheckFailed, match="2 mistakes"):
+            job.log_params({1: 2, "x": {1, 2}})  # type: ignore[dict-item]
+        with pytest.raises(CheckFailed, match="2 mistakes"):
+            job.log_results({"a/b": 1, "": 2, "fine": 3})
+    assert ws.get_job(job.id).params == {}
+    assert ws.get_job(job.id).metrics == {}
+
+
+def test_numbers_of_numpy_are_numbers(ws: Workspace) -> None:
+    with start_job("x") as job:
+        job.log_metric("loss", np.float32(0.5), step=np.int64(3))  # type: ignore[arg-type]
+        job.log_params({"rate": np.float64(0.1)})
+    found = ws.get_job(job.id)
+    assert [(point.value, point.at) for point in found.metric_points] == [(0.5, 3)]
+    assert found.params == {"rate": 0.1}
+
+
+def test_nothing_can_be_logged_in_a_job_that_has_ended(ws: Workspace) -> None:
+    with start_job("x") as job:
+        pass
+    late: list[Callable[[], object]] = [
+        lambda: job.log_metric("a", 1),
+        lambda: job.log_params({"a": 1}),
+        lambda: job.set_label("a", 1),
+        lambda: job.log("late"),
+        lambda: job.log_artifact("a", 1),
+    ]
+    for call in late:
+        with pytest.raises(JobEnded, match="has ended"):
+            call()
+    assert ws.list_artifacts() == []
 
 
 def test_nothing_is_recorded_for_a_bad_name(ws: Workspace) -> None:

@@ -91,6 +91,11 @@ def join(root: str, *parts: str) -> str:
     's3://bucket/iris/models/tree.pkl'
     """
     for part in parts:
+        given: object = part
+        if not isinstance(given, str):
+            raise BadArtifactPath(
+                f"{given!r} is no part of an artifact path.", where=root, how="Give names as text."
+            )
         if part in ("", "..") or part.startswith(("/", "\\")) or "\0" in part:
             raise BadArtifactPath(
                 f"{part!r} leads out of the artifact path.", where=root, how="Give plain names."

@@ -26,7 +26,7 @@ from findspot.core.records import (
     now,
 )
 from findspot.engine.absent import ABSENT
-from findspot.engine.errors import NoJob
+from findspot.engine.errors import JobEnded, NoJob
 
 if TYPE_CHECKING:
     from findspot.artifacts.kinds.signature import ModelSignature
@@ -75,6 +75,7 @@ class JobContext:
         self.seed = seed
         self.space = space
         self._recorder = recorder
+        self._ended = False
         self._labels: dict[str, str] = {}
         self._logged_params: dict[str, Any] = {}
         self.afterwards = ExitStack()
@@ -196,21 +197,24 @@ class JobContext:
         Raises:
             CheckFailed: lists every name that is no name and every value that is no number.
         """
+        self.log_allowed()
         time = now()
         at: Any = step
+        if at is not None and not isinstance(at, bool) and hasattr(at, "__index__"):
+            at = at.__index__()  # a NumPy integer
         points: list[MetricPoint] = []
         problems: list[Problem] = []
         for name, value in _named("The metrics", metrics).items():
             try:
                 check_name(name, "metric")
-                points.append(MetricPoint(self.id, self.step, name, float(value), step, time))
+                points.append(MetricPoint(self.id, self.step, name, number_of(value), at, time))
             except FindspotError as error:
                 problems.append(Problem(str(name), error.what))
             except (TypeError, ValueError):
                 problems.append(
                     Problem(str(name), "a metric is a number", found=type(value).__name__)
                 )
-        if at is not None and (not isinstance(at, int) or isinstance(at, bool)):
+        if at is not None and type(at) is not int:
             problems.append(Problem("step", "it is no whole number", found=type(at).__name__))
         if problems:
             raise CheckFailed("The metrics", problems)
@@ -228,8 +232,9 @@ class JobContext:
 
         plain = {name: scalar(value) for name, value in _named("The results", results).items()}
         numbers = {name: value for name, value in plain.items() if isinstance(value, int | float)}
-        for name in plain:
-            check_name(name, "result")
+        problems = list(_wrong_names(plain, "result"))
+        if problems:
+            raise CheckFailed("The results", problems)
         self.log_metrics(numbers)
         for name, value in plain.items():
             if name not in numbers:
@@ -237,12 +242,16 @@ class JobContext:
             self._results[name] = value
 
     def log_params(self, params: Mapping[str, Any]) -> None:
-        """Add to the job's parameters; plain JSON values only."""
-        problems = [
-            Problem(str(name), "a parameter is a plain JSON value", found=type(value).__name__)
-            for name, value in params.items()
-            if not is_plain(value)
-        ]
+        """Add to the job's parameters; plain JSON values only.
+
+        Raises:
+            CheckFailed: lists every name that is no text, and every value that is none of these.
+        """
+        from findspot.artifacts.kinds.checks import scalar
+
+        self.log_allowed()
+        params = {name: scalar(value) for name, value in _named("The parameters", params).items()}
+        problems = wrong_params(params)
         if problems:
             raise CheckFailed("The parameters", problems)
         self._logged_params.update(params)
@@ -251,12 +260,14 @@ class JobContext:
 
     def set_label(self, name: str, value: object) -> None:
         """Set a label of the job."""
+        self.log_allowed()
         said = {check_name(name, "label"): str(value)}
         self._labels.update(said)
         self._recorder.update(JobUpdate(id=self.id, expected=("running",), labels=said))
 
     def log(self, text: str, level: str = "INFO") -> None:
         """Write a line into the job's log."""
+        self.log_allowed()
         self._recorder.line(LogLine(self.id, self.step, now(), level, "findspot", text))
 
     # Artifacts. Each call also takes the options of `LogOptions`: labels, tag, tags, extra_data,
@@ -424,6 +435,15 @@ class JobContext:
             **options,
         )
 
+    def end(self) -> None:
+        """The job has ended: what is logged from now on would be lost, and is refused."""
+        self._ended = True
+
+    def log_allowed(self) -> None:
+        """Raises `JobEnded` where the job has ended."""
+        if self._ended:
+            raise JobEnded(self.id)
+
     def note_output(self, key: str, version: ArtifactVersion) -> None:
         """Take note of an artifact that was logged; `outputs` shows it."""
         self._outputs[key] = version
@@ -478,6 +498,34 @@ def _named(subject: str, values: Any) -> Mapping[str, Any]:
         found = type(values).__name__
         raise CheckFailed(subject, [Problem("$", "they are no mapping of names", found=found)])
     return values
+
+
+def number_of(value: Any) -> float:
+    """A metric's value as a float; raises TypeError or ValueError where it is no number."""
+    if isinstance(value, str | bytes):  # which float() would read
+        raise TypeError
+    return float(value)
+
+
+def _wrong_names(values: Mapping[str, Any], role: str) -> Iterator[Problem]:
+    for name in values:
+        try:
+            check_name(name, role)
+        except FindspotError as error:
+            yield Problem(str(name), error.what)
+
+
+def wrong_params(params: Any) -> list[Problem]:
+    """What is wrong with the parameters of a job."""
+    if not isinstance(params, Mapping):
+        return [Problem("$", "they are no mapping of names", found=type(params).__name__)]
+    return [
+        Problem(str(name), "a parameter is a plain JSON value", found=type(value).__name__)
+        if isinstance(name, str)
+        else Problem(str(name), "the name of a parameter is text", found=type(name).__name__)
+        for name, value in params.items()
+        if not (isinstance(name, str) and is_plain(value))
+    ]
 
 
 def current_job() -> JobContext:

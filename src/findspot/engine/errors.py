@@ -44,6 +44,22 @@ class NoJob(FindspotError):
         )
 
 
+class JobEnded(FindspotError):
+    """Something was logged in a job that has ended already.
+
+    Args:
+        job: the job's id.
+    """
+
+    def __init__(self, job: str) -> None:
+        self.job = job
+        super().__init__(
+            "The job has ended: nothing more can be logged in it.",
+            where=f"job {job}",
+            how="Log inside `with start_job(...):`; save_artifact works without a job.",
+        )
+
+
 class JobFailed(FindspotError):
     """An output was asked of a job that did not make it.
 

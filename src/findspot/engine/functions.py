@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +14,16 @@ from findspot.core.canonical import is_plain
 from findspot.core.errors import CheckFailed, FindspotError, Problem
 from findspot.core.names import check_key
 from findspot.core.references import parse_reference
+from findspot.core.types import Builtin
 from findspot.engine.external import ExternalArtifact
 from findspot.engine.jobs import Job, get_job
 from findspot.engine.scripts import start_job
-from findspot.graph.annotations import annotations_of
+from findspot.graph.annotations import annotations_of, from_annotation
+from findspot.graph.spec import Parameter, TaskGraph
 from findspot.graph.suggestions import suggestion
 from findspot.graph.task_specs import is_context, output_specs
 from findspot.graph.tasks import Task
+from findspot.graph.values import check_values
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
@@ -92,13 +95,13 @@ def run_function(
 
     Raises:
         CheckFailed: lists every parameter that is missing, unknown or given twice, and every hint
-            that is wrong; nothing has run.
+            that is wrong, every parameter of a wrong type and every input that is none or leads to
+            no artifact; nothing has run.
     """
     if isinstance(function, Task):
         function = function.function
     where = project or space.project
-    urls = {key: _url(space, where, value) for key, value in (inputs or {}).items()}
-    call = _Call(function, params or {}, urls, returns)
+    call = _Call(space, where, function, params or {}, inputs or {}, returns)
     called = name or str(getattr(function, "__name__", "function"))
     code = _source(function)
     job = start_job(
@@ -140,7 +143,7 @@ def check_call(
     Raises:
         CheckFailed: as there.
     """
-    _Call(function, params, {key: _url(space, project, url) for key, url in inputs.items()}, None)
+    _Call(space, project, function, params, inputs, None)
 
 
 class _Call:
@@ -148,20 +151,28 @@ class _Call:
 
     def __init__(
         self,
+        space: ArtifactSpace,
+        project: str,
         function: Callable[..., Any],
         params: Mapping[str, Any],
-        inputs: Mapping[str, str],
+        inputs: Mapping[str, Any],
         returns: Sequence[str] | str | None,
     ) -> None:
+        name = getattr(function, "__name__", "function")
+        sources: dict[str, object] = {"params": params, "inputs": inputs}
+        for role, given in sources.items():
+            if not isinstance(given, Mapping):
+                mistake = Problem(role, "they are no mapping of names", found=type(given).__name__)
+                raise CheckFailed(f"The call of {name!r}", [mistake])
         self.params = dict(params)
-        self.urls = dict(inputs)
         self._hints = annotations_of(function).hints
         self._parameters = inspect.signature(function).parameters
         self._problems: list[Problem] = []
         self._check(params, inputs)
+        self.urls = self._read_inputs(space, project, inputs)
         self._returns = self._read_hints(returns)
         if self._problems:
-            raise CheckFailed(f"The call of {function.__name__!r}", self._problems)
+            raise CheckFailed(f"The call of {name!r}", self._problems)
 
     def arguments(self, context: JobContext) -> dict[str, Any]:
         """The keyword arguments; inputs are loaded now, and noted in the job's lineage."""
@@ -210,8 +221,12 @@ class _Call:
         for name, value in params.items():
             if not is_plain(value):
                 self._problem(
-                    name, "a parameter is a plain JSON value", "Give other objects as inputs."
+                    name,
+                    "a parameter is a plain JSON value",
+                    "Save other objects as artifacts, and give these as inputs.",
                 )
+            else:
+                self._check_type(name, value)
         for name, parameter in self._parameters.items():
             if parameter.kind is parameter.POSITIONAL_ONLY:
                 self._problem(name, "it can be given by position only, which a job cannot")
@@ -224,6 +239,43 @@ class _Call:
             ):
                 self._problem(name, "it has no default and needs a value")
 
+    def _check_type(self, name: str, value: Any) -> None:
+        """Check a value against an annotation such as int or str; of classes, the function sees
+        for itself."""
+        hint, parameter = self._hints.get(name), self._parameters.get(name)
+        if hint is None or parameter is None:
+            return
+        wanted = from_annotation(hint)
+        if not isinstance(wanted, Builtin):
+            return
+        optional = {} if parameter.default is parameter.empty else {"default": parameter.default}
+        asked = Parameter(name=name, type=wanted, required=not optional, **optional)
+        for problem in check_values(
+            TaskGraph(name="", parameters={name: asked}), {name: value}, {}
+        ):
+            self._problems.append(replace(problem, path=name, message="it is not of its type"))
+
+    def _read_inputs(
+        self, space: ArtifactSpace, project: str, inputs: Mapping[str, Any]
+    ) -> dict[str, str]:
+        """Inputs as URLs and paths; references are fixed to the versions that they mean now."""
+        from findspot.data.item import get_dataitem
+
+        urls: dict[str, str] = {}
+        for name, value in inputs.items():
+            try:
+                urls[name] = _url(space, project, value)
+                get_dataitem(urls[name], space=space, project=project)  # nothing is read yet
+            except FindspotError as error:
+                self._problem(name, error.what, error.how or "")
+            except TypeError:
+                self._problem(
+                    name,
+                    f"a value of type {type(value).__name__} is no input",
+                    "Give a path, a URL, a reference or a version; save a value as an artifact.",
+                )
+        return urls
+
     def _read_hints(self, returns: Sequence[str] | str | None) -> list[LogHint]:
         self._unpack = False
         if returns is None:
@@ -232,6 +284,12 @@ class _Call:
                 return []
             specs, self._unpack = output_specs(annotation)
             return [LogHint(spec.name) for spec in specs]
+        given: object = returns
+        if not isinstance(given, str | list | tuple) or not all(
+            isinstance(text, str) for text in given
+        ):
+            self._problem("returns", "they are log hints such as 'key' or 'key: kind'")
+            return []
         texts = [returns] if isinstance(returns, str) else list(returns)
         hints: list[LogHint] = []
         for text in texts:
@@ -239,6 +297,9 @@ class _Call:
                 hints.append(LogHint.read(text))
             except FindspotError as error:
                 self._problem(f"returns: {text}", error.what, error.how or "")
+        keys = [hint.key for hint in hints]
+        for key in dict.fromkeys(key for key in keys if keys.count(key) > 1):
+            self._problem(f"returns: {key}", "two values cannot have one key")
         return hints
 
     def _is_context(self, name: str) -> bool:
@@ -260,6 +321,8 @@ def _url(space: ArtifactSpace, project: str, value: Any) -> str:
         return uri_of(value.find(space, project))
     url = getattr(value, "url", None)
     text = url if isinstance(url, str) else os.fspath(value)
+    if isinstance(value, str) and text.startswith("store://"):
+        return uri_of(space.resolve(parse_reference(text), project=project))
     if not isinstance(value, str) or "://" in text or os.path.lexists(text):
         return text
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -101,6 +102,7 @@ def save_logged(
         fields: of the kind; they become metadata.
         finish: what is to be changed of the version before it is recorded.
     """
+    context.log_allowed()
     key = check_key(key)
     metadata = {} if fields is None else fields.to_metadata()
     published = options.artifact_path is not None or context.published
@@ -214,6 +216,10 @@ def file_of_body(body: bytes | str, name: str) -> Iterator[Path]:
 
 def existing(path: str | Path) -> Path:
     """``path`` if there is something; `BadSource` if not."""
+    if not isinstance(path, str | os.PathLike):
+        raise BadSource(
+            f"A value of type {type(path).__name__} is no path.", how="Give it as text or a Path."
+        )
     found = Path(path)
     if not found.exists():
         raise BadSource(

@@ -13,7 +13,7 @@ from findspot.artifacts.kinds.tables import Dataset
 from findspot.catalog.protocol import NewVersion
 from findspot.core.errors import CheckFailed, FindspotError, Problem
 from findspot.core.names import check_key
-from findspot.engine.logging_artifacts import LogOptions, save_logged
+from findspot.engine.logging_artifacts import BadSource, LogOptions, save_logged
 from findspot.handlers import python_type_name
 
 if TYPE_CHECKING:
@@ -41,6 +41,13 @@ def log_dataset(
     """See `JobContext.log_dataset`."""
     key = check_key(key)
     chosen = LogOptions.of(options)
+    if table is None or isinstance(table, str | bytes | int | float | complex):
+        raise BadSource(
+            f"A dataset is a table or an array, not a value of type {type(table).__name__}.",
+            where=key,
+            how="Give a data frame, an Arrow table or an array; save a file with "
+            "log_artifact(key, local_path=file).",
+        )
     if python_type_name(table) == "polars.LazyFrame":
         table = table.collect()
     names = column_names(table)

@@ -62,10 +62,26 @@ def checked(path: str | Path) -> str:
     Raises:
         CheckFailed, BadArtifactPath, UnknownScheme, BadUrl: it is no good path.
     """
-    text = os.fspath(path)
+    text = text_of(path)
     check_template(text)
     _check_url(expand(text, dict.fromkeys(VARIABLES, "x")))
     return text
+
+
+def text_of(path: str | Path) -> str:
+    """An artifact path as text.
+
+    Raises:
+        BadArtifactPath: it is none.
+    """
+    given: object = path
+    if not isinstance(given, str | os.PathLike):
+        raise BadArtifactPath(
+            f"A value of type {type(given).__name__} is no artifact path.",
+            where=repr(given)[:80],
+            how="Give a folder or a URL, as text or a Path.",
+        )
+    return os.fspath(path)
 
 
 def _check_url(root: str) -> None:
@@ -111,7 +127,7 @@ def path_of_job(
         CheckFailed: lists the variables that do not exist, or have no value in this job.
         BadArtifactPath, UnknownScheme, BadUrl
     """
-    template = inherited_path(space, project) if given is None else os.fspath(given)
+    template = inherited_path(space, project) if given is None else text_of(given)
     if template is None:
         return None
     template = checked(template)
@@ -217,7 +233,7 @@ def root_of(context: JobContext, path: str | Path | None, name: str, version: st
         CheckFailed, BadArtifactPath: as `expand`.
     """
     values = {**path_values(context), "name": name, "version": version}
-    return expand(context.artifact_path if path is None else os.fspath(path), values)
+    return expand(context.artifact_path if path is None else text_of(path), values)
 
 
 def check_place(context: JobContext, path: str | Path | None, name: str) -> None:

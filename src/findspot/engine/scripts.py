@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from findspot.artifacts.leases import lease
 from findspot.catalog.protocol import Batch
-from findspot.core.canonical import is_plain
 from findspot.core.digests import Digest, hash_bytes
 from findspot.core.errors import CheckFailed, Problem
 from findspot.core.ids import new_uid
@@ -20,7 +19,7 @@ from findspot.core.names import check_name
 from findspot.core.records import Failure, JobRecord, JobStatus, JobUpdate, LogLine, now
 from findspot.data.urls import without_secrets
 from findspot.engine.capture import Capture
-from findspot.engine.context import CURRENT, JobContext
+from findspot.engine.context import CURRENT, JobContext, wrong_params
 from findspot.engine.environment import EnvironmentProbe
 from findspot.engine.failures import failure_of
 from findspot.engine.process import this_process
@@ -75,15 +74,16 @@ def start_job(
     options: dict[str, Any] = {"script": sys.argv[0] if sys.argv else ""}
     if function is not None:
         options["function"] = function
+    _check_mapping("The inputs", inputs or {})
     if inputs:
         options["inputs"] = {key: without_secrets(url) for key, url in inputs.items()}
     if returns is not None:
         options["returns"] = returns if isinstance(returns, str) else list(returns)
-    if artifact_path is not None:
-        options["artifact_path"] = os.fspath(artifact_path)
     variables = {"step": record.name, **variables_of(CURRENT.get())}
     known = values_of(record.id, record.project, record.experiment, variables)
     path_of_job(space, artifact_path, known, record.project)
+    if artifact_path is not None:
+        options["artifact_path"] = os.fspath(artifact_path)
     documents: dict[Digest, bytes] = {}
     if code is not None:
         digest = hash_bytes(code)
@@ -126,6 +126,7 @@ def start_job(
                 recorder.line(LogLine(record.id, None, now(), "ERROR", "findspot", text))
             raise
         finally:
+            context.end()
             described, document = environment.result()
             recorder.document(described, document)
             recorder.update(
@@ -146,6 +147,12 @@ def _is_success(error: BaseException) -> bool:
     )
 
 
+def _check_mapping(subject: str, given: object) -> None:
+    if not isinstance(given, Mapping):
+        found = type(given).__name__
+        raise CheckFailed(subject, [Problem("$", "they are no mapping of names", found=found)])
+
+
 def _record(
     space: ArtifactSpace,
     name: str,
@@ -155,13 +162,10 @@ def _record(
     labels: Mapping[str, Any],
     seed: int | None,
 ) -> JobRecord:
-    problems = [
-        Problem(str(key), "a parameter is a plain JSON value", found=type(value).__name__)
-        for key, value in params.items()
-        if not is_plain(value)
-    ]
+    problems = wrong_params(params)
     if problems:
         raise CheckFailed("The parameters", problems)
+    _check_mapping("The labels", labels)
     for label in labels:
         check_name(label, "label")
     if experiment is not None:

@@ -31,7 +31,7 @@ def find_target(what: str | Path | Callable[..., Any]) -> Target:
     """
     if callable(what):
         return _checked(what, getattr(what, "__name__", repr(what)))
-    text = os.fspath(what)
+    text = _text_of(what)
     if isinstance(what, Path) or text.endswith((".yaml", ".yml")) or ":" not in text:
         path = Path(text)
         if path.suffix == ".py":
@@ -43,7 +43,7 @@ def find_target(what: str | Path | Callable[..., Any]) -> Target:
         found = getattr(module, name, None)
         if found is None:
             names = [n for n, v in vars(module).items() if _is_target(v, module.__name__)]
-            raise NotFound("pipeline", text, near=names)
+            raise NotFound("pipeline or function", text, near=names)
     else:
         if "" not in sys.path and os.getcwd() not in sys.path:
             sys.path.insert(0, os.getcwd())
@@ -71,7 +71,7 @@ def find_function(
     if callable(what):
         found = find_target(what)
     else:
-        text = os.fspath(what)
+        text = _text_of(what)
         if name is None and ":" not in text:
             raise BadTarget(
                 f"{text!r} says not which function to run.", how="Write file.py:function."
@@ -112,6 +112,16 @@ def find_object(text: str, role: str, wanted: Callable[[Any], bool]) -> Any:
         near = [n for n, value in vars(module).items() if wanted(value)]
         raise NotFound(role, text, near=near)
     return found
+
+
+def _text_of(what: str | Path) -> str:
+    given: object = what
+    if not isinstance(given, str | os.PathLike):
+        raise BadTarget(
+            f"A value of type {type(given).__name__} is nothing that can be run.",
+            how="Give a YAML file's path, file.py:name, module:name, a pipeline or a function.",
+        )
+    return os.fspath(what)
 
 
 def _checked(found: Any, text: str) -> Target:

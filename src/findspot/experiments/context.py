@@ -9,6 +9,7 @@ from typing import Any
 
 from findspot.core.errors import CheckFailed, FindspotError, Problem
 from findspot.core.names import check_name
+from findspot.engine.context import number_of
 from findspot.experiments.artifact import StepFiles
 
 MetricSink = Callable[[str, Mapping[str, float], int | None], None]
@@ -106,7 +107,7 @@ class CellContext:
         numbers: dict[str, float] = {}
         for name, value in metrics.items():
             try:
-                numbers[check_name(name, "metric")] = float(value)
+                numbers[check_name(name, "metric")] = number_of(value)
             except FindspotError as error:
                 problems.append(Problem(str(name), error.what))
             except (TypeError, ValueError):
