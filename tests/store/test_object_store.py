@@ -121,7 +121,7 @@ def test_a_writer_of_a_large_blob_leaves_only_the_blob(
     s3_bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for limit in (1 << 40, MIB):  # copied by the server; and too large for it
-        monkeypatch.setattr(object_store, "_COPY_LIMIT", limit)
+        monkeypatch.setattr(object_store, "COPY_LIMIT", limit)
         store = ObjectBlobStore(f"{s3_bucket}/{limit}")
         with store.writer() as writer:
             writer.write(BIG)
