@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -380,3 +381,39 @@ def test_pickles_that_this_workspace_made_are_trusted(ws: Workspace, write: Writ
     assert job.status == "finished", job.log
     found = reproduce(ws, job.outputs["content"])
     assert found.outcome == "identical", found.render()
+
+
+KILLED = """
+import os, signal, time
+from pathlib import Path
+from findspot.experiments.artifact import Artifact
+from findspot.experiments.experiment import Experiment
+
+def draw(data, ctx, out=Artifact("drawn.txt")):
+    out.write(f"{data} {ctx.seed}".encode())
+    die = Path("die")
+    if ctx.replicate == 1 and die.exists():
+        time.sleep(1.5)
+        die.unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+if __name__ == "__main__":
+    Experiment(name="drawing", datasource=["a", "b"], pipeline=[draw], seed=1).run(
+        strategy="resume"
+    )
+"""
+
+
+def test_what_an_experiment_made_before_it_was_killed_and_after_it_was_resumed(
+    ws: Workspace, project: Path
+) -> None:
+    (project / "killed.py").write_text(KILLED)
+    (project / "die").touch()
+    for code in (-signal.SIGKILL, 0):
+        done = subprocess.run([sys.executable, "killed.py"], cwd=project, check=False)
+        assert done.returncode == code
+    drawn = [v for v in ws.list_artifacts(name="drawing*") if v.producer is not None]
+    assert len({v.producer.job for v in drawn if v.producer is not None}) == 2
+    for version in drawn:
+        found = reproduce(ws, version)
+        assert found.outcome == "identical", found.render()

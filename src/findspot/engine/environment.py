@@ -11,6 +11,7 @@ import platform
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -118,6 +119,8 @@ class Gathering:
         self._place = (os.getpid(), dict(os.environ), tuple(sys.path))
         self._time = time.monotonic()
         self._found: tuple[Digest, bytes] | None = None
+        self._lock = threading.Lock()
+        self._waiting: list[Callable[[Digest, bytes], object]] = []
         self._thread = threading.Thread(
             target=self._gather, name="findspot-environment", daemon=True
         )
@@ -147,9 +150,22 @@ class Gathering:
         assert self._found is not None
         return self._found
 
+    def then(self, take: Callable[[Digest, bytes], object]) -> None:
+        """Hand over digest and document as soon as they are there, from whatever thread; in any
+        case before `result` returns."""
+        with self._lock:
+            if self._found is None:
+                self._waiting.append(take)
+                return
+        take(*self._found)
+
     def _gather(self) -> None:
         data = canonical_json(describe_environment(self.cwd))
-        self._found = (hash_bytes(data), data)
+        with self._lock:
+            self._found = (hash_bytes(data), data)
+            waiting, self._waiting = self._waiting, []
+        for take in waiting:
+            take(*self._found)
 
 
 class EnvironmentProbe:

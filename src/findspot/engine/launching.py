@@ -323,7 +323,17 @@ def _run(
     failure: Failure | None = None
     stopped: BaseException | None = None
     held = lease(space, purpose=f"job {record.id}", process=this_process())
+
+    def describe(digest: Digest, document: bytes) -> None:
+        """Where it runs is on record while it still does: should it be killed, what it had made by
+        then can be made again."""
+        recorder.document(digest, document)
+        recorder.update(
+            JobUpdate(id=record.id, expected=("running", "cancelled"), environment=digest)
+        )
+
     with held, recorder, capture:
+        environment.then(describe)
         try:
             with pool, watch:
                 runner.run(pool)
@@ -345,7 +355,7 @@ def _run(
                 failure = Failure("Cancelled", "The job was cancelled.")
             text = failure.traceback or f"{failure.type}: {failure.message}"
             recorder.line(LogLine(record.id, None, now(), "ERROR", "findspot", text))
-        digest, document = environment.result()
+        digest, _ = environment.result()
         update = JobUpdate(
             id=record.id,
             expected=("running", "cancelled"),
@@ -354,7 +364,6 @@ def _run(
             failure=failure,
             environment=digest,
         )
-        recorder.document(digest, document)
         if key is not None and status == "finished":
             recorder.repeatable(key, record.id)
         recorder.update(update)
