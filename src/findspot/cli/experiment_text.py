@@ -79,7 +79,7 @@ def print_errors(result: Result) -> None:
     sys.stdout.flush()
     note("\nErrors:")
     for kind in kinds[:_KINDS]:
-        note(f"  {kind}")
+        note("  " + str(kind).replace("\n", "\n    "))
     if len(kinds) > _KINDS:
         note(f"  ... and {counted(len(kinds) - _KINDS, 'more kind')}")
     job = short_id(result.cells[kinds[0].places[0]].job)

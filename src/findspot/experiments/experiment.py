@@ -152,7 +152,8 @@ class Experiment:
         program = self._program(program, kept, metrics, steps, source)
         checks.keys(self.name, [BASELINE, *found], program.outputs)
         if checks.problems:
-            subject = f"The experiment {self._name or 'without a name'!r}"
+            named = "without a name" if self._name is None else repr(self._name)
+            subject = f"The experiment {named}"
             raise CheckFailed(subject, checks.problems)
         return Design(
             name=check_name(self.name, "name of an experiment"),

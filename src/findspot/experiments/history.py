@@ -7,7 +7,7 @@ each cell the newest finished result counts, and a failure only where there is n
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -139,8 +139,10 @@ def newest_run(
 
 def _collect(space: ArtifactSpace, run: Run) -> None:
     for job in run.jobs:
-        for step in space.catalog.steps(job.id):
-            cell = _cell(step)
+        steps = space.catalog.steps(job.id)
+        no_data = {s.name: s.failure for s in steps if s.name.startswith(f"{DATA}/") and s.failure}
+        for step in steps:
+            cell = _cell(step, no_data)
             if cell is None:
                 continue
             place = (cell.condition, cell.replicate)
@@ -156,14 +158,19 @@ def _same_work(newer: CellRecord, older: CellRecord) -> bool:
     return not newer.identity or (newer.identity, newer.code) == (older.identity, older.code)
 
 
-def _cell(step: StepRecord) -> CellRecord | None:
+def _cell(step: StepRecord, no_data: Mapping[str, Failure]) -> CellRecord | None:
     facts = step.params.get("cell")
+    failure = step.failure
     if not isinstance(facts, Mapping):
         condition, _, replicate = step.name.rpartition("/")
         if step.status != "skipped" or not condition or condition == DATA:
             return None
         # It was never started, because its datum could not be had.
         facts = {"condition": condition, "replicate": int(replicate), "seed": 0, "identity": ""}
+        of_data = no_data.get(f"{DATA}/{replicate}")
+        if of_data is not None:
+            place = f"In step {DATA!r} of condition {condition!r}, replicate {replicate}."
+            failure = replace(of_data, traceback=f"{of_data.traceback}\n{place}")
     if not facts["condition"]:
         return None  # a datum, which is of no condition
     return CellRecord(
@@ -173,7 +180,7 @@ def _cell(step: StepRecord) -> CellRecord | None:
         step=step.name,
         status=step.status,
         outputs=step.outputs,
-        failure=step.failure,
+        failure=failure,
         identity=facts.get("identity", ""),
         code=facts.get("code", ""),
         seed=facts["seed"],

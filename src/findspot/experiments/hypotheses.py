@@ -259,7 +259,10 @@ def _tested(
     ]
     dropped = result.replicates - len(pairs)
     notes = []
-    if dropped:
+    if hypothesis.metric not in result.metrics:
+        known = ", ".join(result.metrics) or "none at all"
+        notes.append(f"No cell logged a metric {hypothesis.metric!r}. There are: {known}.")
+    elif dropped:
         notes.append(
             f"{dropped} of {result.replicates} pairs were left out: a value is missing, NaN or "
             "infinite."
