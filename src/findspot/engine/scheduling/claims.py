@@ -42,7 +42,7 @@ def claim(
 ) -> ScheduleRecord | None:
     """What a schedule becomes if a worker acts on it now; None: there is nothing to do.
 
-    Where it says another ``last_job`` or another time of ``claimed``, that job is to be started;
+    Where ``last`` is lost, or it says another ``last_job`` than before, that job is to be started;
     else a due time was passed over.
 
     Args:

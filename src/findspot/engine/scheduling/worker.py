@@ -177,10 +177,10 @@ class ScheduleWorker:
             return None
         if changed is None or not self._space.catalog.move_schedule(changed):
             return record.due  # nothing to do, or somebody else did it
-        if changed.claimed == record.claimed and changed.last_job == record.last_job:
-            self._say(record, f"{_time(record.due)} is passed over, its last job still runs")
-        else:
+        if last == "lost" or changed.last_job != record.last_job:
             self._start(changed)
+        else:
+            self._say(record, f"{_time(record.due)} is passed over, its last job still runs")
         return changed.due
 
     def _last(self, record: ScheduleRecord) -> LastJob:
