@@ -100,6 +100,18 @@ def test_a_job_changes_only_from_an_expected_state(catalog: Catalog) -> None:
     )
 
 
+def test_labels_and_params_are_added_to_those_there_are(catalog: Catalog) -> None:
+    job = new_job(params={"lr": 1, "n": [1]}, labels={"by": "me"})
+    catalog.write(Batch(jobs=[job]))
+    one = JobUpdate(id=job.id, expected=("running",), params={"n": 2}, labels={"a": "b"})
+    other = JobUpdate(id=job.id, expected=("running",), params={"m": None}, labels={"by": "you"})
+    catalog.write(Batch(updates=[one, other]))
+    found = catalog.job(job.id)
+    assert found is not None
+    assert found.params == {"lr": 1, "n": 2, "m": None}
+    assert found.labels == {"by": "you", "a": "b"}
+
+
 def test_a_job_that_goes_on_has_no_failure(catalog: Catalog) -> None:
     job = new_job("failed", ended=at(1), failure=Failure("E", "m"))
     catalog.write(Batch(jobs=[job]))
@@ -219,13 +231,16 @@ def test_the_cache_gives_the_newest_finished_step(catalog: Catalog) -> None:
         )
     )
     assert catalog.cached("key") is None
-    catalog.write(Batch(steps=[new_step("two", "fit", key="key", outputs=outputs)]))
+    logged = {"outputs": {"notes": "u"}, "labels": {"a": "b"}}
+    parts = {"code": "c", "logged": logged}
+    catalog.write(Batch(steps=[new_step("two", "fit", key="key", outputs=outputs, parts=parts)]))
     entry = catalog.cached("key")
     assert entry is not None
     assert (entry.key, entry.job, entry.step) == ("key", "two", "fit")
     assert entry.complete
     assert entry.in_store
     assert {name: record.uid for name, record in entry.outputs.items()} == outputs
+    assert entry.logged == catalog.cached_in("two")["key"].logged == logged
     catalog.delete_version(stored.record.uid)
     entry = catalog.cached("key")
     assert entry is not None

@@ -194,6 +194,7 @@ def test_a_job_that_reuses_publishes_at_its_own_path(ws: Workspace, tmp_path: Pa
         ("../out", BadArtifactPath, "leaves its root"),
         ("", BadArtifactPath, "empty"),
         (3, BadArtifactPath, "type int"),
+        ("store://files/default/out", BadArtifactPath, "outside of the workspace"),
         ("ftp://host/out", UnknownScheme, "ftp"),
     ],
 )

@@ -88,7 +88,13 @@ def _check_url(root: str) -> None:
     if "://" in root:
         from findspot.data.item import get_dataitem
 
-        get_dataitem(join(root, "file"))
+        item = get_dataitem(join(root, "file"))
+        if item.kind == "store":
+            raise BadArtifactPath(
+                "Copies can be published outside of the workspace only.",
+                where=item.url,
+                how="Give a folder, or a bucket: s3://, gs:// or az://.",
+            )
 
 
 # --------------------------------------------------------------------------- which path
