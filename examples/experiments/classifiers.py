@@ -1,7 +1,7 @@
 """Three classifiers over twenty replicates of scikit-learn's wine data.
 
     python examples/experiments/classifiers.py                       # here, one cell at a time
-    python examples/experiments/classifiers.py --executor processes  # or threads, dask, ray
+    python examples/experiments/classifiers.py --executor processes  # or threads, dask:, ray:
 
 Each replicate splits the data anew, and all classifiers of a replicate get the same split, so their
 accuracies are compared pair by pair. The hypotheses are registered before anything is run. Killed

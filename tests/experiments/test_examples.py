@@ -54,6 +54,17 @@ def test_the_second_file_alone_runs_both(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("executor", ["threads", "dask:", "ray:"])
+def test_one_option_chooses_where_the_comparison_runs(tmp_path: Path, executor: str) -> None:
+    few = ("classifiers.py", "--replicates", "3")
+    here = output(start(tmp_path / "here", *few))
+    there = output(start(tmp_path / "there", *few, "--executor", executor, "--workers", "2"))
+    assert "9 of 9 cells> (9 cells were run now)" in there
+    facts = [line for line in here.splitlines() if not line.startswith("The models")]
+    assert [line for line in facts if line not in there.splitlines()] == []
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("executor", ["inline", "processes"])
 def test_the_comparison_goes_on_after_a_kill(tmp_path: Path, executor: str) -> None:
     arguments = ("classifiers.py", "--executor", executor, "--workers", "2")

@@ -125,12 +125,16 @@ def test_killed_at_any_time(ws: Workspace, tmp_path: Path, seed: int, executor: 
     folder.mkdir()
     drawn = random.Random(seed)
     for _ in range(3):
+        before, ran_before = finished(ws), counts(folder)
         process = start(ws, folder, executor)
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         time.sleep(drawn.uniform(0.0, 0.25 if executor == "inline" else 1.0))
         process.kill()
         end(process)
+        kept, ran = finished(ws), counts(folder)
+        assert {cell: kept[cell] for cell in before} == before
+        assert {cell: ran[cell] for cell in before} == {c: ran_before[c] for c in before}
     time.sleep(0.5 if executor == "processes" else 0.0)  # workers notice that they are orphans
     check_whole(ws, folder, finished(ws))
 

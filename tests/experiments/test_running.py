@@ -164,8 +164,9 @@ def test_a_datum_that_cannot_be_had_fails_its_replicate(ws: Workspace) -> None:
     )
     result = experiment.run()
     assert [cell.status for cell in result.cells.values()] == ["finished", "skipped", "finished"]
-    assert "datum" in result.errors["baseline", 1].message
-    assert result.rows[1]["error"] == "skipped"
+    failure = result.errors["baseline", 1]
+    assert (failure.type, failure.message) == ("OSError", "the disk is gone")
+    assert result.rows[1]["error"] == "OSError: the disk is gone"
 
 
 def test_a_treatment_may_be_a_function(ws: Workspace) -> None:

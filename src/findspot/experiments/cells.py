@@ -10,7 +10,6 @@ import copy
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import SystemRandom
@@ -26,8 +25,6 @@ from findspot.experiments.steps import ExperimentStep
 from findspot.experiments.written import hold, release
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from findspot.artifacts.space import ArtifactSpace
 
 VALUE = "output"
@@ -157,8 +154,11 @@ class Activity:
                 given[name] = BoundArtifact(artifact, files)
             if step.context:
                 given[step.context] = self.context
+            token = FILES.set(files)
             try:
-                with _at(step, files), deadline(step.name, options.timeout):
+                if options.timeout is None:
+                    return step.function(**given)
+                with deadline(step.name, options.timeout):
                     return step.function(**given)
             except Exception as error:
                 if not again or not isinstance(error, options.retry_on):
@@ -167,15 +167,8 @@ class Activity:
                 files.clear()
                 if options.retry_delay:
                     time.sleep(options.wait(attempt, SystemRandom().random()))
-
-
-@contextmanager
-def _at(step: ExperimentStep, files: StepFiles) -> Iterator[None]:
-    token = FILES.set(files)
-    try:
-        yield
-    finally:
-        FILES.reset(token)
+            finally:
+                FILES.reset(token)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from findspot.core.errors import FindspotError, InvalidName, Problem
@@ -46,7 +47,7 @@ class ExperimentStep:
     held: tuple[Artifact, ...] = ()
     options: TaskOptions = field(default_factory=TaskOptions)
 
-    @property
+    @cached_property
     def declared(self) -> dict[str, Artifact]:
         """The artifacts that it has to write, by their names."""
         return {a.name: a for a in (*self.artifacts.values(), *self.held)}
