@@ -367,7 +367,8 @@ def _run(
         if key is not None and status == "finished":
             recorder.repeatable(key, record.id)
         recorder.update(update)
-    ended = replace(record, status=status, ended=update.ended, failure=failure, environment=digest)
+    ended = space.catalog.job(record.id)  # with the labels and parameters that steps set
+    assert ended is not None
     job = Job(space, ended, plan)
     _call_hook(job, options.on_success if status == "finished" else options.on_failure)
     if stopped is not None:
