@@ -270,7 +270,33 @@ def _changes(before: StepRecord, step: StepRecord) -> Iterator[Change]:
             if part == "arguments":
                 uids = (before.inputs.get(name), step.inputs.get(name))
                 versions = uids if any(uids) else None
-            yield Change(f"{part}.{name}", _or_none(left), _or_none(right), versions)
+            yield from _inside(f"{part}.{name}", left, right, versions)
+
+
+def _inside(
+    path: str, left: Any, right: Any, versions: tuple[str | None, str | None] | None
+) -> Iterator[Change]:
+    """A change, or those within a mapping that both sides are."""
+    old, new = _entries(left), _entries(right)
+    if old is None or new is None:
+        yield Change(path, _or_none(left), _or_none(right), versions)
+        return
+    for name in dict.fromkeys([*new, *old]):
+        before, now = old.get(name, _ABSENT), new.get(name, _ABSENT)
+        if before is not now and (before != now or repr(before) != repr(now)):
+            yield from _inside(f"{path}.{name}", before, now, versions)
+
+
+def _entries(value: Any) -> dict[str, Any] | None:
+    """What a mapping with names as its keys holds, in the form that a key's parts have."""
+    if not isinstance(value, list) or len(value) != 2 or value[0] != "mapping":
+        return None
+    entries = value[1]
+    named = isinstance(entries, list) and all(
+        isinstance(entry, list) and len(entry) == 2 and isinstance(entry[0], str)
+        for entry in entries
+    )
+    return dict(entries) if named else None
 
 
 def _or_none(value: Any) -> Any:

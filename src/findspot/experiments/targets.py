@@ -19,14 +19,15 @@ class NoSuchExperiment(FindspotError):
 
 def find_experiment(target: str) -> Experiment | ExperimentGraph:
     """The experiment or graph of experiments that ``module:name`` or ``file.py:name`` leads to, or
-    that a function there returns; of a file alone, the only one in it.
+    that a function there returns; of a file alone, the only one in it (of functions, those that are
+    annotated so count).
 
     Raises:
         NotFound: there is nothing of that name.
         BadTarget: the file alone is named, and holds not just one experiment.
         NoSuchExperiment: what is there is something else.
     """
-    found = find_object(target, "experiment", is_experiment)
+    found = find_object(target, "experiment", _gives_experiment)
     if isinstance(found, FunctionType):
         try:
             made = found()
@@ -42,9 +43,12 @@ def find_experiment(target: str) -> Experiment | ExperimentGraph:
     return _checked(found, target, "This is")
 
 
-def is_experiment(value: Any) -> bool:
-    """Whether it can be run as an experiment or as a graph of them."""
-    return isinstance(value, Experiment | ExperimentGraph)
+def _gives_experiment(value: Any) -> bool:
+    """Whether it is one, or a function that says that it returns one."""
+    said = getattr(value, "__annotations__", {}).get("return")
+    named = said if isinstance(said, str) else getattr(said, "__name__", "")
+    returns = isinstance(value, FunctionType) and named in ("Experiment", "ExperimentGraph")
+    return returns or isinstance(value, Experiment | ExperimentGraph)
 
 
 def is_target(text: str) -> bool:
