@@ -76,12 +76,19 @@ test-torch: $(TORCH)/.installed
 docs: $(STAMP)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench: $(STAMP)
+# Peers whose dependencies would clash with ours; one that cannot be installed is left out.
+PEERS := .venv-peers
+$(PEERS)/.installed: benchmarks/peers.txt
+	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip --disable-pip-version-check install --quiet -r benchmarks/peers.txt \
+		&& touch $@ || echo "Not installed, and left out: the peers in benchmarks/peers.txt"
+
+bench: $(STAMP) $(PEERS)/.installed
 	$(BIN)/python -m benchmarks $(BENCH)
 
 constraints: $(STAMP)
 	$(BIN)/python .ci/constraints.py
 
 clean:
-	rm -rf $(VENV) $(TORCH) $(DEMO) site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(TORCH) $(PEERS) $(DEMO) site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

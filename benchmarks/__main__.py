@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.machine import facts
-from benchmarks.measuring import QUICK, Scale
+from benchmarks.measuring import QUICK, TINY, Scale
 from benchmarks.report import document, missed, show, summary
 from benchmarks.running import run
 from benchmarks.workloads import WORKLOADS
@@ -22,7 +22,9 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     """The command line, parsed."""
     names = [workload.name for workload in WORKLOADS]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small sizes, in about two minutes")
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument("--quick", action="store_true", help="small sizes, in a few minutes")
+    sizes.add_argument("--tiny", action="store_true", help="only to see that everything runs")
     parser.add_argument(
         "--only", action="append", choices=names, metavar="NAME", help=f"of {', '.join(names)}"
     )
@@ -45,14 +47,14 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
 def main(given: list[str] | None = None) -> int:
     """Run what the command line asks for."""
     options = arguments(given)
-    scale = QUICK if options.quick else Scale()
+    scale = TINY if options.tiny else QUICK if options.quick else Scale()
     chosen = {
         name: value
         for name in ("repeats", "array_mib", "table_rows", "file_mib")
         if (value := getattr(options, name)) is not None
     }
     scale = replace(scale, **chosen)
-    full_size = not options.quick
+    full_size = not (options.quick or options.tiny)
     console = Console()
     machine = facts(options.folder)
     console.print(", ".join(f"{name} {value}" for name, value in machine.items()), style="dim")

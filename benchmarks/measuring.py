@@ -73,14 +73,14 @@ QUICK = Scale(
     cluster_tasks=100,
     collected=5000,
 )
-WARM_UP = Scale(
+TINY = Scale(
     repeats=1,
     steps=3,
     fan=3,
     array_mib=1,
     table_rows=1000,
     artifacts=5,
-    searched=200,
+    searched=600,
     saves=5,
     small_files=10,
     file_mib=1,

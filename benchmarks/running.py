@@ -13,7 +13,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeAlias
 
-from benchmarks.measuring import OURS, WARM_UP, Peer, Result, Scale, Subject, Workload
+from benchmarks.measuring import OURS, TINY, Peer, Result, Scale, Subject, Workload
 from benchmarks.peer_process import PeerProcess, absent
 
 Measure: TypeAlias = Callable[[Path, Scale], Mapping[str, float]]
@@ -68,7 +68,7 @@ def run(
                 if name in result.failures:
                     continue
                 progress(f"{name}, " + ("warm-up" if warm_up else f"repetition {round_number + 1}"))
-                size = replace(WARM_UP, repeats=scale.repeats) if warm_up else scale
+                size = replace(TINY, repeats=scale.repeats) if warm_up else scale
                 with fresh_folder(parent) as folder:
                     try:
                         figures = processes[name](folder, size)
