@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
+
+import pytest
 
 from experiment_pieces import counted
 from findspot import Workspace
+from findspot.experiments.artifact import Artifact
+from findspot.experiments.context import CellContext
+from findspot.experiments.experiment import Experiment
 
 
 def names(folder: Path) -> list[str]:
@@ -75,3 +81,50 @@ def test_failed_cells_leave_no_files(ws: Workspace, tmp_path: Path) -> None:
     result = counted(tmp_path, root=tmp_path / "view").run()
     assert result.folder is not None
     assert names(result.folder) == [n for n in EXPECTED if n != "1/double/save/data.json"]
+
+
+@pytest.mark.parametrize("executor", ["inline", "threads"])
+def test_files_are_there_while_later_cells_still_run(
+    ws: Workspace, tmp_path: Path, executor: str
+) -> None:
+    out = Artifact("part.txt")
+    first = tmp_path / "view/early/v1/0/baseline/write/part.txt"
+
+    def write(data: int, ctx: CellContext, out: Artifact = out) -> None:
+        out.write(f"{data}")
+        deadline = time.monotonic() + 20
+        while data == 2 and not first.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        ctx.log_metric("seen", first.exists() and first.read_text() == "0")
+
+    experiment = Experiment(
+        name="early", datasource=[0, 1, 2], pipeline=[write], root=tmp_path / "view"
+    )
+    result = experiment.run(executor=executor, workers=2)
+    assert result.metrics["seen"]["baseline"][2] == 1.0
+    assert result.folder is not None
+    document = json.loads((result.folder / "metadata.json").read_text())
+    assert [item["path"] for item in document["artifacts"]] == [
+        f"{replicate}/baseline/write/part.txt" for replicate in range(3)
+    ]
+    for item in document["artifacts"]:
+        version = ws.get_artifact(item["uri"])
+        assert (version.uid, version.digest, version.size) == (
+            item["uid"],
+            item["digest"],
+            item["bytes"],
+        )
+
+
+def test_a_view_that_cannot_be_written_is_an_error_that_loses_nothing(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    (tmp_path / "view").write_text("a file where the folder should be")
+    experiment = counted(tmp_path, root=tmp_path / "view")
+    with pytest.raises(OSError, match="view"):
+        experiment.run()
+    (tmp_path / "view").unlink()
+    result = experiment.run(strategy="resume")
+    assert (result.ran, result.status) == (0, "finished")
+    assert result.folder is not None
+    assert names(result.folder) == EXPECTED
