@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from findspot.engine.hooks import CURRENT, HOOKS, own_step
 from findspot.engine.lines import (
@@ -15,6 +16,9 @@ from findspot.engine.lines import (
     StepLines,
     unrecorded,
 )
+
+if TYPE_CHECKING:
+    from findspot.engine.descriptors import Descriptors
 
 __all__ = ["LINE_BYTES", "STEP_BYTES", "STEP_LINES", "Capture", "Sink", "StepCapture", "unrecorded"]
 
@@ -32,8 +36,9 @@ class Capture:
     terminal codes are removed; of a progress bar drawn over itself the last state is kept. A
     logging record is one `LogLine`, its traceback included.
 
-    Not caught: bytes written to file descriptors (by child processes, C code, or through
-    ``sys.stdout.buffer``), and streams that were looked up before the capture was opened.
+    Not caught: streams that were looked up before the capture was opened, and bytes written to
+    file descriptors (by child processes, C code, or through ``sys.stdout.buffer``), unless there is
+    a ``below``.
 
     Args:
         sink: called with each line, perhaps from several threads at once; it must be quick and
@@ -45,6 +50,8 @@ class Capture:
         level: the lowest level of logging that is recorded. Loggers without a level of their own
             are opened down to it; the user's handlers still see only what they saw before.
         line_bytes, max_lines, max_bytes: the limits above; bytes are of UTF-8.
+        below: gives what is written to file descriptors to the step that runs; only where no two
+            steps run at once.
 
     >>> import sys
     >>> lines = []
@@ -64,6 +71,7 @@ class Capture:
         line_bytes: int = LINE_BYTES,
         max_lines: int = STEP_LINES,
         max_bytes: int = STEP_BYTES,
+        below: Descriptors | None = None,
     ) -> None:
         if echo is None:
             enclosing = own_step()
@@ -72,6 +80,7 @@ class Capture:
         self.outside: StepLines | None = None
         self._rules = Rules(sink, level, echo, line_bytes, max_lines, max_bytes)
         self._job = job
+        self._below = below
         self._open = False
 
     def __enter__(self) -> Capture:
@@ -113,18 +122,31 @@ class Capture:
         outside = self.outside
         if outside is None:
             outside = self.outside = StepLines(self._rules, job, None, None)
-        return StepCapture(self._rules, job, name, outside)
+        return StepCapture(self._rules, job, name, outside, self._below)
 
 
 class StepCapture(StepLines):
     """The context of one step; made by `Capture.step`, used once."""
 
-    __slots__ = ("_before",)
+    __slots__ = ("_before", "_below")
+
+    def __init__(
+        self,
+        rules: Rules,
+        job: str,
+        name: str | None,
+        outer: StepLines | None,
+        below: Descriptors | None,
+    ) -> None:
+        super().__init__(rules, job, name, outer)
+        self._below = below
 
     def __enter__(self) -> StepCapture:
         HOOKS.ensure()
         self._before = CURRENT.get()
         CURRENT.set(self)
+        if self._below is not None:
+            self._below.begin(self)
         return self
 
     def __exit__(
@@ -135,4 +157,6 @@ class StepCapture(StepLines):
     ) -> None:
         # Not by a token: notebooks may run the end of a block in another context than its start.
         CURRENT.set(self._before)
+        if self._below is not None:
+            self._below.end()
         self.finish()

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from findspot.artifacts.space import ArtifactSpace
 from findspot.core.canonical import canonical_json
@@ -20,6 +20,9 @@ from findspot.engine.calls import StepCall, StepResult, perform
 from findspot.engine.capture import Capture
 from findspot.engine.project_code import adopt_main, main_module
 from findspot.engine.recorder import Recorder
+
+if TYPE_CHECKING:
+    from findspot.engine.descriptors import Descriptors
 
 BUDGET = 0.1
 """Seconds after which no further step of a batch is begun: the rest goes back, for any worker."""
@@ -39,6 +42,8 @@ class Place:
         variables: environment variables that differ from what the worker was started with; None:
             absent.
         main: what the main module of the job's process is called (see `main_module`).
+        words: a folder on this machine for what is written past Python (see `Descriptors`); "": it
+            is left alone, since several steps may run in a worker at once, or it is elsewhere.
         parent: the process whose death ends its direct children among the workers; 0: none.
     """
 
@@ -48,6 +53,7 @@ class Place:
     path: tuple[str, ...] = ()
     variables: Mapping[str, str | None] = field(default_factory=dict, repr=False)
     main: str = "__main__"
+    words: str = ""
     parent: int = 0
 
     @classmethod
@@ -97,7 +103,7 @@ def perform_batch(payload: bytes) -> bytes:
     begin = time.monotonic()
     recorder = Recorder(space.catalog)
     try:
-        with Capture(recorder.line) as capture:
+        with Capture(recorder.line, below=_SETTLED.descriptors) as capture:
             for call in calls:
                 result = perform(call, space, recorder, capture)
                 results.append(_lighter(result))
@@ -133,6 +139,7 @@ class _Settled:
         self.own_path = tuple(sys.path)
         self.changed: dict[str, str | None] = {}
         self.watched = False
+        self.descriptors: Descriptors | None = None
 
 
 _SETTLED = _Settled()
@@ -145,6 +152,10 @@ def _settle(place: Place) -> None:
             if os.getcwd() != place.folder:
                 os.chdir(place.folder)
         adopt_main(place.main)
+        if place.words and _SETTLED.descriptors is None and os.name == "posix":
+            from findspot.engine.descriptors import Descriptors
+
+            _SETTLED.descriptors = Descriptors(place.words)
         before = _SETTLED.place
         if before is None or before.path != place.path:
             own = _SETTLED.own_path
@@ -165,6 +176,8 @@ def _end_with(parent: int) -> None:
     """A step must not go on when its job is dead: a resume would run it a second time beside."""
     while os.getppid() == parent:
         time.sleep(1.0)
+    if _SETTLED.descriptors is not None:
+        _SETTLED.descriptors.remove()
     os._exit(1)
 
 

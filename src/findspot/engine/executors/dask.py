@@ -12,11 +12,12 @@ import threading
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
 from findspot.engine.budgets import UNLIMITED, Claim, Need, Supply, supply_of
+from findspot.engine.descriptors import words_folder
 from findspot.engine.executors.deaths import Death
 from findspot.engine.executors.errors import ExecutorUnavailable
 from findspot.engine.executors.kept import Kept
@@ -149,6 +150,7 @@ class LocalDaskPool:
 
     def place(self, here: Place) -> Place:
         cluster = _CLUSTERS.kept
+        here = replace(here, words=words_folder())
         return here if cluster is None else here.with_changes(cluster.environ)
 
     def supply(self) -> Supply:

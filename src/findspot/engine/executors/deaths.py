@@ -42,12 +42,13 @@ class Death:
             return cls(cause, killed=False)
         return cls("killed, out of memory, or a crash in native code")
 
-    def failure(self, memory_kills: int | None) -> Failure:
+    def failure(self, memory_kills: int | None, words: str = "") -> Failure:
         """The failure of the step.
 
         Args:
             memory_kills: how many processes of this machine were killed for want of memory
                 meanwhile; None: nobody knows.
+            words: the last that the worker wrote past Python.
         """
         if self.memory or (self.killed and memory_kills):
             return Failure(
@@ -55,9 +56,10 @@ class Death:
                 f"The worker process was killed while it ran the step, for want of memory "
                 f"({self.cause}). Have fewer steps run at once (workers=, or memory= of the "
                 "tasks), or work on smaller parts.",
+                words,
             )
         return Failure(
-            "WorkerDied", f"The worker process died while it ran the step ({self.cause})."
+            "WorkerDied", f"The worker process died while it ran the step ({self.cause}).", words
         )
 
 

@@ -15,6 +15,7 @@ from typing import Protocol, TypeAlias
 
 from findspot.engine.budgets import Claim, Supply
 from findspot.engine.calls import StepCall, StepResult
+from findspot.engine.descriptors import last_words
 from findspot.engine.errors import CannotSend, StepTimeout
 from findspot.engine.executors.deaths import Death, memory_kills
 from findspot.engine.executors.pace import Pace
@@ -244,7 +245,12 @@ class PooledExecutor:
                 self._doubtful.extend(batch.calls)
                 return
             kills = None if batch.memory_kills is None else memory_kills()
-            failure = death.failure(None if kills is None else kills - (batch.memory_kills or 0))
+            words = ""
+            if self._place.words:
+                words = last_words(self._place.words, time.time() - batch.age)
+            failure = death.failure(
+                None if kills is None else kills - (batch.memory_kills or 0), words
+            )
         else:
             failure = failure_of(error)
         self._ready.extend(failed(call, failure) for call in batch.calls)

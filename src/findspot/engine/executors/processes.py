@@ -10,6 +10,7 @@ from typing import Any
 
 from findspot.engine.budgets import Claim, Supply
 from findspot.engine.cards import VISIBLE
+from findspot.engine.descriptors import words_folder
 from findspot.engine.executors.deaths import Death
 from findspot.engine.executors.pooled import Outcome
 from findspot.engine.project_code import changed_code
@@ -36,7 +37,7 @@ class ProcessPool:
         self._with_cards: dict[tuple[str, ...], Any] = {}
 
     def place(self, here: Place) -> Place:
-        return replace(here, parent=os.getpid())
+        return replace(here, parent=os.getpid(), words=words_folder())
 
     def supply(self) -> Supply:
         return Supply.here()

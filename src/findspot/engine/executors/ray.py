@@ -13,6 +13,7 @@ from typing import Any
 
 from findspot.engine.budgets import UNLIMITED, Claim, Need, Supply, supply_of
 from findspot.engine.cards import VISIBLE, cards_here
+from findspot.engine.descriptors import words_folder
 from findspot.engine.executors.deaths import Death
 from findspot.engine.executors.errors import ExecutorUnavailable
 from findspot.engine.executors.kept import Kept
@@ -64,8 +65,11 @@ class RayPool:
         self.workers = workers or cores
 
     def place(self, here: Place) -> Place:
+        if self._foreign:
+            return here
+        here = replace(here, words=words_folder())
         session = _SESSIONS.kept
-        if self._address is not None or session is None or not session.own:
+        if session is None or not session.own:
             return here
         placed = here.with_changes(session.environ)
         # Which cards a step sees is for Ray to say.
