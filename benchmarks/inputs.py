@@ -3,7 +3,6 @@ this too."""
 
 from __future__ import annotations
 
-import os
 import statistics
 from functools import cache
 from pathlib import Path
@@ -51,18 +50,17 @@ def small_values(count: int) -> list[bytes]:
 
 
 def write_small_files(folder: Path, count: int) -> None:
-    """Distinct files of 200 to 4,192 bytes in `FOLDERS` folders, on the disk when this returns."""
+    """Distinct files of 200 to 4,192 bytes in `FOLDERS` folders."""
     for part in range(min(FOLDERS, count)):
         (folder / f"part-{part:02}").mkdir(parents=True)
     for number in range(count):
         content = (b"%08d" % number) * (25 + number % 500)
         with open(folder / f"part-{number % FOLDERS:02}" / f"{number:06}.txt", "wb") as file:
             file.write(content)
-    os.sync()
 
 
 def write_large_file(path: Path, mib: int) -> None:
-    """A file of random bytes, no part of it like another, on the disk when this returns."""
+    """A file of random bytes, no part of it like another."""
     import numpy as np
 
     random = np.random.default_rng(0)
@@ -70,7 +68,6 @@ def write_large_file(path: Path, mib: int) -> None:
     with open(path, "wb") as file:
         while left:
             left -= file.write(random.bytes(min(BLOCK, left)))
-    os.sync()
 
 
 def read_through(file: BinaryIO) -> int:

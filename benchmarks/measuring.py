@@ -35,6 +35,7 @@ class Scale:
             hundredth of them.
         cluster_tasks: tasks that are sent to a cluster.
         collected: artifacts in the workspace that is collected.
+        settled: whether what was written reaches the disk before anything is measured.
     """
 
     repeats: int = 5
@@ -53,6 +54,7 @@ class Scale:
     scheduled: int = 100_000
     cluster_tasks: int = 1000
     collected: int = 100_000
+    settled: bool = True
 
 
 QUICK = Scale(
@@ -90,6 +92,7 @@ TINY = Scale(
     scheduled=100,
     cluster_tasks=5,
     collected=200,
+    settled=False,
 )
 
 Subject: TypeAlias = Callable[[Path, Scale], Mapping[str, float]]
@@ -195,6 +198,12 @@ def timed() -> Iterator[Stopwatch]:
         watch.seconds = time.perf_counter() - begin
         if was_enabled:
             gc.enable()
+
+
+def settle(scale: Scale) -> None:
+    """Wait until the disk has what was written before, so that it does not slow what comes next."""
+    if scale.settled:
+        os.sync()
 
 
 def bytes_under(folder: Path) -> int:

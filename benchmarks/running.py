@@ -13,14 +13,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeAlias
 
-from benchmarks.measuring import OURS, TINY, Peer, Result, Scale, Subject, Workload
+from benchmarks.measuring import OURS, TINY, Peer, Result, Scale, Subject, Workload, settle
 from benchmarks.peer_process import PeerProcess, absent
 
 Measure: TypeAlias = Callable[[Path, Scale], Mapping[str, float]]
 
 
 @contextmanager
-def fresh_folder(parent: Path) -> Iterator[Path]:
+def fresh_folder(parent: Path, scale: Scale) -> Iterator[Path]:
     """An empty folder, removed at the end; what was written reaches the disk before the next."""
     folder = Path(tempfile.mkdtemp(prefix="findspot-benchmark-", dir=parent))
     try:
@@ -30,7 +30,7 @@ def fresh_folder(parent: Path) -> Iterator[Path]:
             for name in names:  # a store may keep its folders read-only
                 os.chmod(os.path.join(inner, name), 0o700)
         shutil.rmtree(folder)
-        os.sync()
+        settle(scale)
 
 
 def run(
@@ -69,7 +69,7 @@ def run(
                     continue
                 progress(f"{name}, " + ("warm-up" if warm_up else f"repetition {round_number + 1}"))
                 size = replace(TINY, repeats=scale.repeats) if warm_up else scale
-                with fresh_folder(parent) as folder:
+                with fresh_folder(parent, scale) as folder:
                     try:
                         figures = processes[name](folder, size)
                     except Exception as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import inputs
-from benchmarks.measuring import Scale, bytes_under, timed
+from benchmarks.measuring import Scale, bytes_under, settle, timed
 from benchmarks.memory import MIB, extra_memory
 
 PAGE = 50
@@ -228,6 +228,7 @@ def dataset(folder: Path, scale: Scale) -> dict[str, float]:
 def directory(folder: Path, scale: Scale) -> dict[str, float]:
     source = folder / "source"
     inputs.write_small_files(source, scale.small_files)
+    settle(scale)
     tracking = Tracking(folder)
 
     def save(name: str) -> Callable[[], None]:
@@ -246,6 +247,7 @@ def directory(folder: Path, scale: Scale) -> dict[str, float]:
 def large_file(folder: Path, scale: Scale) -> dict[str, float]:
     source = folder / "source.bin"
     inputs.write_large_file(source, scale.file_mib)
+    settle(scale)
     tracking = Tracking(folder)
     run = tracking.run()
     with extra_memory() as saving, timed() as saved:

@@ -6,7 +6,17 @@ import shutil
 from pathlib import Path
 
 from benchmarks.inputs import write_small_files
-from benchmarks.measuring import OURS, Bar, Measure, Peer, Scale, Workload, bytes_under, timed
+from benchmarks.measuring import (
+    OURS,
+    Bar,
+    Measure,
+    Peer,
+    Scale,
+    Workload,
+    bytes_under,
+    settle,
+    timed,
+)
 from benchmarks.memory import MIB, extra_memory
 from findspot import Workspace
 
@@ -14,6 +24,7 @@ from findspot import Workspace
 def findspot(folder: Path, scale: Scale) -> dict[str, float]:
     source = folder / "source"
     write_small_files(source, scale.small_files)
+    settle(scale)
     workspace = Workspace(folder / "workspace")
     workspace.init()
     workspace.save_artifact(b"first", "first")
@@ -37,6 +48,7 @@ def findspot(folder: Path, scale: Scale) -> dict[str, float]:
 def copying(folder: Path, scale: Scale) -> dict[str, float]:
     source = folder / "source"
     write_small_files(source, scale.small_files)
+    settle(scale)
     with extra_memory() as saving, timed() as save:
         shutil.copytree(source, folder / "first")
     with timed() as again:

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from benchmarks.inputs import read_through, write_large_file
-from benchmarks.measuring import OURS, Bar, Measure, Peer, Scale, Workload, timed
+from benchmarks.measuring import OURS, Bar, Measure, Peer, Scale, Workload, settle, timed
 from benchmarks.memory import MIB, Memory, extra_memory
 from findspot import Workspace
 
@@ -14,6 +14,7 @@ from findspot import Workspace
 def findspot(folder: Path, scale: Scale) -> dict[str, float]:
     source = folder / "source.bin"
     write_large_file(source, scale.file_mib)
+    settle(scale)
     workspace = Workspace(folder / "workspace")
     workspace.init()
     workspace.save_artifact(b"first", "first")
@@ -27,6 +28,7 @@ def findspot(folder: Path, scale: Scale) -> dict[str, float]:
 def copying(folder: Path, scale: Scale) -> dict[str, float]:
     source = folder / "source.bin"
     write_large_file(source, scale.file_mib)
+    settle(scale)
     with extra_memory() as saving, timed() as save:
         shutil.copyfile(source, folder / "copy.bin")
     with extra_memory() as reading, timed() as read:

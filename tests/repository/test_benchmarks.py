@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import subprocess
 import sys
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from benchmarks.measuring import Measure, Result
+    from benchmarks.measuring import Measure, Peer, Result
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -89,12 +93,125 @@ def test_extra_memory_is_what_a_block_needs_at_its_peak() -> None:
     assert 60 < much.peak_mib < 160
 
 
+PEER = """
+import os, subprocess, sys
+
+def figures(folder, scale):
+    print("libraries say what they like")
+    subprocess.run([sys.executable, "-c", "print('and so do their processes')"], check=True)
+    if scale.steps == 1:
+        raise ValueError("one step is too few")
+    if scale.steps == 2:
+        os._exit(7)
+    return {"steps": scale.steps, "empty": not list(folder.iterdir())}
+"""
+
+
+@pytest.fixture
+def peer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Peer:
+    """A subject in another process, of this interpreter."""
+    from benchmarks import peer_process
+    from benchmarks.measuring import Peer
+
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "a_peer.py").write_text(PEER)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "modules"))
+    monkeypatch.setattr(peer_process, "interpreter", lambda: Path(sys.executable))
+    return Peer("a_peer:figures", "a-peer")
+
+
+def test_a_peer_answers_from_its_own_process(peer: Peer, tmp_path: Path) -> None:
+    from benchmarks.measuring import TINY
+    from benchmarks.peer_process import PeerProcess
+
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with PeerProcess(peer) as process:
+        assert process.measure(empty, TINY) == {"steps": TINY.steps, "empty": True}
+        with pytest.raises(RuntimeError, match="ValueError: one step is too few"):
+            process.measure(empty, replace(TINY, steps=1))
+        assert process.measure(tmp_path, TINY) == {"steps": TINY.steps, "empty": False}
+        with pytest.raises(RuntimeError, match="its process ended with 7"):
+            process.measure(empty, replace(TINY, steps=2))
+
+
+def test_a_peer_that_is_not_installed_is_left_out_and_said_so(
+    peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from benchmarks import peer_process
+    from benchmarks.measuring import TINY, Workload
+    from benchmarks.report import document, show
+    from benchmarks.running import run
+    from rich.console import Console
+
+    monkeypatch.setattr(peer_process, "installed", dict)
+    work = Workload(name="work", title="Work", measures=(measure(),), subjects={"peer": peer})
+    found = run(work, TINY, tmp_path)
+    reason = "a-peer is not installed in .venv-peers (`make bench` does it)"
+    assert (found.absent, found.failures, found.figures) == ({"peer": reason}, {}, {})
+    shown = StringIO()
+    show(found, Console(width=120, file=shown), full_size=True)
+    assert f"peer is left out: {reason}" in shown.getvalue()
+    assert document([found], TINY, {}, full_size=True)["workloads"][0]["absent"] == found.absent
+
+    monkeypatch.setattr(peer_process, "installed", lambda: {"a-peer": "1.0"})
+    again = run(work, replace(TINY, repeats=2), tmp_path)
+    assert again.figures["peer"]["steps"] == [TINY.steps] * 2
+
+
+def test_a_workload_that_takes_long_is_repeated_less_often(tmp_path: Path) -> None:
+    from benchmarks.measuring import TINY, Workload
+    from benchmarks.running import run
+
+    work = Workload(name="work", title="Work", measures=(), subjects={}, repeats=2)
+    assert run(work, replace(TINY, repeats=5), tmp_path).scale.repeats == 2
+    assert run(work, TINY, tmp_path).scale.repeats == 1
+
+
+def test_what_peers_import_needs_nothing_of_findspot() -> None:
+    """It is not installed where they are; other modules of the benchmarks import it."""
+    folder = ROOT / "benchmarks"
+    shared = {"inputs", "measuring", "memory", "peer_serving"}
+    files = [*(folder / "peers").glob("*.py"), *(folder / f"{name}.py" for name in shared)]
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [n.name for n in node.names] if isinstance(node, ast.Import) else []
+            for name in names:
+                assert name.partition(".")[0] != "findspot", file
+                if name.startswith("benchmarks."):
+                    assert name.split(".")[1] in shared, f"{file.name} imports {name}"
+                if name == "benchmarks":
+                    assert isinstance(node, ast.ImportFrom)
+                    assert {n.name for n in node.names} <= shared
+
+
+def test_peers_exist_and_are_pinned() -> None:
+    from benchmarks.measuring import Peer
+    from benchmarks.peer_process import PINS, pinned
+    from benchmarks.workloads import WORKLOADS
+
+    assert all(re.fullmatch(r"[\w-]+==[\w.]+", line) for line in PINS.read_text().splitlines())
+    peers = [s for work in WORKLOADS for s in work.subjects.values() if isinstance(s, Peer)]
+    assert {peer.package for peer in peers} == set(pinned())
+    for one in peers:
+        module, _, name = one.target.partition(":")
+        tree = ast.parse((ROOT / (module.replace(".", "/") + ".py")).read_text())
+        assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_every_workload_is_documented() -> None:
+    from benchmarks.workloads import WORKLOADS
+
+    page = (ROOT / "docs" / "performance.md").read_text()
+    assert [work.name for work in WORKLOADS if f"| `{work.name}`: " not in page] == []
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(280)
 def test_every_workload_runs(tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
-    command = [sys.executable, "-m", "benchmarks", "--quick", "--repeats", "1"]
-    command += ["--array-mib", "4", "--table-rows", "10000"]
+    command = [sys.executable, "-m", "benchmarks", "--tiny"]
     command += ["--folder", str(tmp_path), "--json", str(figures)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=270)
     assert done.returncode == 0, done.stdout + done.stderr
