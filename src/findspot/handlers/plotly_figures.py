@@ -1,4 +1,4 @@
-"""Plotly figures, as their JSON."""
+"""Plotly figures, as their JSON, and as pictures where a browser can draw them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import plotly.io
 
 from findspot.core.records import Preview
+from findspot.handlers.drawn_charts import AS_PICTURE, LastDrawn, picture_as
 from findspot.handlers.errors import BadFiles
 from findspot.handlers.handler import Handler, text_preview
 from findspot.handlers.protocol import LoadFolder, SaveFolder
@@ -18,15 +19,27 @@ _FILE = "figure.plotly.json"
 
 
 class FigureHandler(Handler):
-    """Plotly figures: the figure's JSON, from which Plotly makes the figure again."""
+    """Plotly figures: the figure's JSON, from which Plotly makes the figure again, and beside it
+    ``figure.png`` and ``figure.svg`` where kaleido and a browser are there.
+
+    Keyword arguments of `save`: ``pictures``; False: only the JSON.
+    """
 
     name = "plotly.figure"
     types = ("plotly.graph_objects.Figure",)
     kind = "plot"
-    representations = ("dict", "str")
+    representations = ("dict", "str", "bytes", *AS_PICTURE)
 
-    def save(self, value: Any, folder: SaveFolder, /, **args: Any) -> None:
-        folder.write(_FILE, value.to_json(engine="json").encode())
+    def __init__(self) -> None:
+        self._drawn = LastDrawn()
+
+    def save(
+        self, value: Any, folder: SaveFolder, /, *, pictures: bool = True, **args: Any
+    ) -> None:
+        chart = value.to_json(engine="json").encode()
+        folder.write(_FILE, chart)
+        if pictures:
+            self._drawn.draw("plotly", value, chart, folder)
 
     def load(self, folder: LoadFolder, /, **args: Any) -> Any:
         document = decode_json(folder.read(_FILE), where=_FILE)
@@ -41,7 +54,11 @@ class FigureHandler(Handler):
     def load_as(
         self, folder: LoadFolder, as_type: str, what: Mapping[str, Any], /, **args: Any
     ) -> Any:
-        """The figure's JSON, as a dict or as text."""
+        """The figure's JSON, as a dict, text or bytes; or its picture."""
+        if as_type in AS_PICTURE:
+            return picture_as(folder, as_type, self)
+        if as_type == "bytes":
+            return folder.read(_FILE)
         if as_type == "str":
             return folder.read(_FILE).decode()
         return decode_json(folder.read(_FILE), where=_FILE)
@@ -49,10 +66,13 @@ class FigureHandler(Handler):
     def describe(self, value: Any) -> Mapping[str, Any]:
         described: dict[str, Any] = {"traces": dict(Counter(trace.type for trace in value.data))}
         title = value.layout.title.text
-        return described | ({"title": title[:200]} if title else {})
+        described |= {"title": title[:200]} if title else {}
+        return described | self._drawn.describe(value)
 
     def preview(self, value: Any) -> Preview | None:
-        """The title and the traces as text; a picture would need a browser."""
+        """The picture that was saved; without one, the title and the traces as text."""
+        if (shown := self._drawn.preview(value)) is not None:
+            return shown
         lines = [value.layout.title.text] if value.layout.title.text else []
         lines += [f"{trace.type} {trace.name or ''}".rstrip() for trace in value.data[:50]]
         return text_preview("\n".join(lines))

@@ -22,6 +22,8 @@ class Plot(KindFields):
         title, titles: what stands above it, and above its parts.
         width_inches, height_inches, axes: of a matplotlib figure.
         width, height, mode: of a picture, in pixels.
+        pictures: the formats of the pictures beside a chart's JSON (``png``, ``svg``).
+        pictures_missing: why there are none.
     """
 
     KIND: ClassVar[str] = "plot"
@@ -35,6 +37,8 @@ class Plot(KindFields):
         "width": count,
         "height": count,
         "mode": text,
+        "pictures": texts,
+        "pictures_missing": text,
     }
 
     format: str | None = None
@@ -46,6 +50,8 @@ class Plot(KindFields):
     width: int | None = None
     height: int | None = None
     mode: str | None = None
+    pictures: list[str] | None = None
+    pictures_missing: str | None = None
 
 
 def spec_version(value: Any) -> str | None:

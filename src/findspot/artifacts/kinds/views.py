@@ -57,23 +57,18 @@ def show_plot(version: ArtifactVersion) -> dict[str, Any]:
     fields = kind_of(version)
     form = fields.format if isinstance(fields, Plot) else None
     if form == "plotly":
-        return {"application/vnd.plotly.v1+json": _json(version)}
+        return {"application/vnd.plotly.v1+json": _json(version), **_pictures(version)}
     if form == "vega-lite":
         spec = _json(version)
         major = (spec_version(spec) or "v5").partition(".")[0]
-        return {f"application/vnd.vegalite.{major}+json": spec}
+        return {f"application/vnd.vegalite.{major}+json": spec, **_pictures(version)}
     if form == "html":
         page = _bytes(version, version.files[0].path).decode("utf-8", "replace")
         frame = (
             f'<iframe sandbox="allow-scripts" width="100%" height="480" srcdoc="{escape(page)}">'
         )
         return {"text/html": f"{frame}</iframe>"}
-    pictures = {
-        media_type: _bytes(version, file.path)
-        for ending, media_type in _PICTURES.items()
-        for file in version.files
-        if file.path.endswith(ending)
-    }
+    pictures = _pictures(version)
     if not pictures:
         raise NotShown(
             f"There is no picture in it (kind {version.kind}, handler {version.handler}).",
@@ -83,8 +78,19 @@ def show_plot(version: ArtifactVersion) -> dict[str, Any]:
     return pictures
 
 
+def _pictures(version: ArtifactVersion) -> dict[str, Any]:
+    return {
+        media_type: _bytes(version, file.path)
+        for ending, media_type in _PICTURES.items()
+        for file in version.files
+        if file.path.endswith(ending)
+    }
+
+
 def _json(version: ArtifactVersion) -> Any:
-    return json.loads(_bytes(version, version.files[0].path))
+    return json.loads(
+        next(_bytes(version, file.path) for file in version.files if file.path.endswith(".json"))
+    )
 
 
 def _bytes(version: ArtifactVersion, name: str) -> bytes:
