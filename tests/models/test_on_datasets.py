@@ -60,13 +60,15 @@ def test_a_file_by_its_path(
 ) -> None:
     file = tmp_path / "flowers.csv"
     iris.to_csv(file, index=False)
-    for given in (file, str(file), file.as_uri()):
-        tested = evaluate_on(
-            "flowers/model", given, target="species", prefix="", importance=False, workspace=ws
-        )
-        assert tested.evaluation.metrics["accuracy"] > 0.95
-        (source,) = ws.catalog.sources(tested.job.id)
-        assert (source.name, source.size) == ("dataset", file.stat().st_size)
+    tested = evaluate_on(
+        "flowers/model", file, target="species", prefix="", importance=False, workspace=ws
+    )
+    assert tested.evaluation.metrics["accuracy"] > 0.95
+    (source,) = ws.catalog.sources(tested.job.id)
+    assert (source.name, source.size) == ("dataset", file.stat().st_size)
+    for given in (str(file), file.as_uri()):
+        with pytest.raises(NotEvaluable, match="no column kind"):
+            evaluate_on("flowers/model", given, target="kind", workspace=ws)
 
 
 def test_what_cannot_be_tested(

@@ -10,8 +10,11 @@ from typing import Final
 
 from findspot.core.errors import FindspotError, ReadOnly, StorageFull
 
-# EFBIG: the file system, or the process's limit, allows no file of this size.
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_TOO_LARGE = (
+    "The file system, or this process's limit (ulimit -f), allows no file of this size: raise the "
+    "limit, or move the workspace, and try again."
+)
 _READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 KNOWN_STORES: Final = (
@@ -123,6 +126,8 @@ class CannotSign(FindspotError):
 
 def write_failure(error: OSError, where: str) -> FindspotError | OSError:
     """What to raise for ``error`` from a write: `StorageFull`, `ReadOnly` or ``error`` itself."""
+    if error.errno == errno.EFBIG:
+        return StorageFull(where, how=_TOO_LARGE)
     if error.errno in _FULL:
         return StorageFull(where)
     if error.errno in _READ_ONLY:
