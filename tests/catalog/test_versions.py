@@ -59,6 +59,28 @@ def test_a_record_comes_back_as_it_was(catalog: Catalog) -> None:
     assert [entry.inline for entry in found] == [b"{}", None]
 
 
+def test_the_blobs_that_versions_need_from_the_store(catalog: Catalog) -> None:
+    one, two, inline = new_version("a"), new_version("b"), new_version("c")
+    digests = [hash_bytes(bytes([number])) for number in range(3)]
+    files = [FileEntry(f"{number}", digest, 1) for number, digest in enumerate(digests)]
+    own = FileEntry("own", hash_bytes(b"own"), 3, b"own")
+    written = [
+        NewVersion(one.record, (files[0], files[1], own)),
+        NewVersion(two.record, (files[1], files[2])),
+        NewVersion(inline.record, (own,)),
+    ]
+    catalog.write(Batch(versions=written))
+    uids = [new.record.uid for new in written]
+    assert catalog.stored_blobs([*uids, new_uid()]) == {
+        uids[0]: set(digests[:2]),
+        uids[1]: set(digests[1:]),
+        uids[2]: set(),
+    }
+    catalog.delete_version(uids[0])
+    assert set(catalog.stored_blobs(uids)) == set(uids[1:])
+    assert catalog.stored_blobs([]) == {}
+
+
 def test_nothing_is_found_where_nothing_is(catalog: Catalog) -> None:
     assert catalog.version(new_uid()) is None
     assert catalog.versions([]) == {}

@@ -154,6 +154,10 @@ class Catalog(Protocol):
         """Many at once; those that do not exist are left out."""
         ...
 
+    def stored_blobs(self, uids: Iterable[str]) -> dict[str, set[Digest]]:
+        """Of each of these versions that exists, the blobs that it needs from the store."""
+        ...
+
     def find_version(
         self,
         project: str,

@@ -68,6 +68,25 @@ class CatalogReader:
             )
         return found
 
+    def stored_blobs(self, uids: Iterable[str]) -> dict[str, set[Digest]]:
+        found: dict[str, set[Digest]] = {}
+        held: list[str] = []
+        for chunk in chunks(uids):
+            text, values = marks(chunk)
+            for uid, in_store in self._database.rows(
+                f"SELECT uid, in_store FROM versions WHERE uid IN ({text})", values
+            ):
+                found[uid] = set()
+                if in_store:
+                    held.append(uid)
+        for chunk in chunks(held):
+            text, values = marks(chunk)
+            for uid, digest in self._database.rows(
+                f"SELECT owner, digest FROM files WHERE owner IN ({text}) AND in_store", values
+            ):
+                found[uid].add(Digest(digest))
+        return found
+
     def find_version(
         self,
         project: str,

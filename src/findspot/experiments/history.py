@@ -196,13 +196,12 @@ def lost(space: ArtifactSpace, cells: Mapping[tuple[str, int], CellRecord]) -> s
     for place, cell in cells.items():
         for uid in cell.outputs.values():
             users.setdefault(uid, []).append(place)
-    known = catalog.versions(users)
+    known = catalog.stored_blobs(users)
     gone = {place for uid, places in users.items() if uid not in known for place in places}
     blobs: dict[Digest, set[tuple[str, int]]] = {}
-    for uid in known:
-        for entry in catalog.files(uid):
-            if entry.inline is None:
-                blobs.setdefault(entry.digest, set()).update(users[uid])
+    for uid, digests in known.items():
+        for digest in digests:
+            blobs.setdefault(digest, set()).update(users[uid])
     for digest in space.store.missing(list(blobs)) if blobs else ():
         gone |= blobs[digest]
     return gone
