@@ -13,7 +13,7 @@ FINDSPOT := FINDSPOT_WORKSPACE=$(DEMO)/.findspot MPLBACKEND=Agg $(BIN)/findspot
 
 help:
 	@echo "make demo    run the tutorial in $(DEMO)/ and show the lineage of its figure"
-	@echo "make test    all checks and all tests (this is what CI runs)"
+	@echo "make test    all checks and all tests (CI runs this and test-torch)"
 	@echo "make test-torch  the tests of PyTorch's handlers, in an environment of their own"
 	@echo "make check   the quick ones, in well under two minutes"
 	@echo "make lint    style, types and layers only"
@@ -62,6 +62,7 @@ check: $(STAMP)
 	$(BIN)/pytest -q -n $(WORKERS) -m "not slow"
 
 # PyTorch's handlers are tested in an environment of their own: its wheel is larger than all else.
+# This very version, so that a machine without it fails rather than tests another one.
 TORCH := .venv-torch
 $(TORCH)/.installed: pyproject.toml constraints.txt
 	@test -x $(TORCH)/bin/python || $(PYTHON) -m venv $(TORCH)
