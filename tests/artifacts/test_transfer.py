@@ -558,6 +558,8 @@ def test_the_environment_speaks_of_the_current_workspace_only(
     beside = Workspace(two.folder, ambient=False)
     again = pickle.loads(pickle.dumps(beside))
     assert again.settings == beside.settings == two.settings
+    # As worker processes open it.
+    assert Workspace(beside.url, **beside.overrides).settings == two.settings
 
 
 def test_pull_by_folder_and_report(one: Workspace, two: Workspace) -> None:

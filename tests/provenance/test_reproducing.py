@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from findspot import Workspace
+from findspot.artifacts.links import link
 from findspot.engine.jobs import get_job
 from findspot.provenance import CannotReproduce, reproduce
 from provenance_pieces import COUNTING, Write, write_wordy
@@ -68,6 +69,26 @@ def test_a_pipeline_gives_the_same_bytes(ws: Workspace, write: Write) -> None:
     assert found.to_json()["outputs"]["shifted"]["outcome"] == "identical"
     # Nothing of it is in this workspace.
     assert ws.catalog.counts()["jobs"] == counts["jobs"]
+
+
+def test_settings_of_the_environment_are_of_this_workspace(
+    ws: Workspace, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FINDSPOT_STORE", str(tmp_path / "blobs"))
+    monkeypatch.setenv("FINDSPOT_CATALOG", str(tmp_path / "mine.db"))
+    module = write("arrays", ARRAYS)
+    with Workspace(ws.folder) as mine:
+        numbers(mine, count=10_000)
+        # What an input links to is not needed, and may be damaged.
+        chart = mine.save_artifact(b"x" * 10_000, "chart")
+        link(mine, "numbers", "chart", chart)
+        mine.store.delete(chart.files[0].digest)
+        job = module.steady.options(workspace=mine).run(x="numbers", by=2.5)
+        before = mine.catalog.counts()
+        found = reproduce(mine, job.outputs["shifted"])
+        assert found.outcome == "identical", found.render()
+        assert mine.catalog.counts() == before
+    assert (tmp_path / "mine.db").is_file()
 
 
 def test_a_seed_and_reused_steps(ws: Workspace, write: Write) -> None:

@@ -61,7 +61,7 @@ class OpenedWorkspace:
         self.handlers = default_registry().copy()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopened, (type(self), self.url, self._overrides, self._ambient)
+        return _reopened, (type(self), self.url, self.overrides)
 
     @property
     def folder(self) -> Path:
@@ -76,8 +76,8 @@ class OpenedWorkspace:
 
     @property
     def overrides(self) -> Mapping[str, Any]:
-        """The settings that were given as arguments."""
-        return self._overrides
+        """The arguments that open this workspace alike elsewhere, beside its URL."""
+        return self._overrides if self._ambient else {**self._overrides, "ambient": False}
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -204,15 +204,13 @@ class OpenedWorkspace:
         return self.project if name is None else check_name(name, "project name")
 
 
-_reopened_here: dict[tuple[type, str, str, bool], OpenedWorkspace] = {}
+_reopened_here: dict[tuple[type, str, str], OpenedWorkspace] = {}
 
 
-def _reopened(
-    cls: type[OpenedWorkspace], url: str, settings: Mapping[str, Any], ambient: bool
-) -> OpenedWorkspace:
+def _reopened(cls: type[OpenedWorkspace], url: str, settings: Mapping[str, Any]) -> OpenedWorkspace:
     """One object for all that were pickled alike: a thousand versions open one catalog."""
-    place = (cls, url, repr(sorted(settings.items())), ambient)
+    place = (cls, url, repr(sorted(settings.items())))
     found = _reopened_here.get(place)
     if found is None:
-        found = _reopened_here.setdefault(place, cls(url, ambient=ambient, **settings))
+        found = _reopened_here.setdefault(place, cls(url, **settings))
     return found

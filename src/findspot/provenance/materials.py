@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from findspot.artifacts.exchange import Shipment, collect
+from findspot.artifacts.exchange import LineageChoice, Shipment, collect
 from findspot.artifacts.transfer import kept, send_blobs
 from findspot.catalog.protocol import Batch
 from findspot.core.errors import BlobDamaged, BlobMissing
@@ -108,11 +108,12 @@ def make_scratch(
     Raises:
         CannotReproduce: lists every input that was deleted, is missing or damaged.
     """
-    scratch = type(space)(folder, project=job.project)
+    scratch = type(space)(folder, project=job.project, ambient=False)
     scratch.init()
     inputs = _inputs(space, job, version)
     # A script may ask for what made its inputs: an experiment's run, for one.
-    shipment = collect(space, inputs, "records" if recipe.kind == "script" else "none")
+    lineage: LineageChoice = "records" if recipe.kind == "script" else "none"
+    shipment = collect(space, inputs, lineage, links=False)
     _add_job(space, job, recipe, shipment, version)
     _copy_bytes(space, scratch, shipment, version)
     batch = _batch(shipment, job)
