@@ -195,10 +195,10 @@ def test_a_graph_is_run_and_drawn(findspot: Command, file: Path) -> None:
     }
     again = findspot("experiment", "resume", "compare.py:chain", "--no-plots")
     assert again.err.splitlines() == [
-        "compare: started, 18 of 18 cells",
-        "compare: finished, 18 of 18 cells",
-        "score: started, 6 of 6 cells",
-        "score: finished, 6 of 6 cells",
+        "compare (1 of 2): started, 18 of 18 cells",
+        "compare (1 of 2): finished, 18 of 18 cells",
+        "score (2 of 2): started, 6 of 6 cells",
+        "score (2 of 2): finished, 6 of 6 cells",
     ]
     assert '-- "fit/model.txt" -->' in findspot("experiment", "graph", "compare.py:chain").out
     assert findspot("experiment", "graph", "compare.py:chain", "--to", "g.svg").code == 0
@@ -209,7 +209,7 @@ def test_a_graph_is_run_and_drawn(findspot: Command, file: Path) -> None:
     Path("fail-baseline-0").touch()
     failed = findspot("experiment", "run", "compare.py:chain", "--no-plots")
     assert failed.code == 1
-    assert "score: blocked" in failed.err
+    assert "score (2 of 2): blocked" in failed.err
     assert "whose artifacts it takes, has 1 failed cells" in failed.err
 
 
@@ -256,6 +256,7 @@ def test_missing_runs_and_metrics_are_said(findspot: Command, file: Path) -> Non
     assert "'compare'" in findspot("experiment", "show", "compar").err
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_bars_and_an_interrupted_run_is_resumed(file: Path) -> None:
     folder = file.parent
     command = ["experiment", "run", "compare.py:slow"]
@@ -281,6 +282,7 @@ def test_a_terminal_shows_bars_and_an_interrupted_run_is_resumed(file: Path) -> 
     assert "50 of 50 finished" in shown
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_it_cleanly_in_a_pipe(file: Path) -> None:
     process = subprocess.Popen(
         argv("experiment", "run", "compare.py:slow", "--json"),

@@ -118,6 +118,7 @@ def test_mistakes_stop_the_graph_before_it_runs(ws: Workspace, folder: Path) -> 
 def test_progress_over_the_whole(ws: Workspace, folder: Path) -> None:
     told: list[Progress] = []
     ExperimentGraph(chain(folder, replicates=1)).run(progress=told.append)
+    assert [p.place for p in told[::3]] == [(1, 3), (2, 3), (3, 3)]
     assert [(p.experiment, str(p), p.done, p.total) for p in told] == [
         said
         for name in ("first", "second", "third")

@@ -82,7 +82,7 @@ class ExperimentProgress:
         failed = f", {progress.failed} failed" if progress.failed else ""
         status = progress.status if progress.condition is None else "running"
         cells = f", {progress.done} of {progress.total} cells" if progress.total else ""
-        sys.stderr.write(f"{progress.experiment}: {status}{cells}{failed}\n")
+        sys.stderr.write(f"{_named(progress)}: {status}{cells}{failed}\n")
         sys.stderr.flush()
 
     def _draw(self, bars: Bars, progress: Progress) -> None:
@@ -116,7 +116,7 @@ class ExperimentProgress:
         if len(progress.conditions) <= _ROWS:
             rows.update(progress.conditions)
         for row, (done, total) in rows.items():
-            name = f"  {row}" if row else progress.experiment
+            name = f"  {row}" if row else _named(progress)
             self._rows[row] = bars.add_task(name, total=total, completed=done, failed="", rate="")
 
     def __enter__(self) -> ExperimentProgress:
@@ -132,3 +132,9 @@ class ExperimentProgress:
     ) -> None:
         if self._bars is not None:
             self._bars.stop()
+
+
+def _named(progress: Progress) -> str:
+    """The experiment, and which one of a graph it is."""
+    number, count = progress.place
+    return progress.experiment + (f" ({number} of {count})" if count > 1 else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -149,24 +150,26 @@ class ExperimentGraph:
         self.validate()
         results: dict[str, Result] = {}
         blocked: dict[str, FindspotError] = {}
-        for name, experiment in self.experiments.items():
+        count = len(self.experiments)
+        for number, (name, experiment) in enumerate(self.experiments.items(), 1):
+            told = _at(progress, (number, count))
             failed = next((u for u in self.upstream[name] if u in blocked), None)
             if failed is not None:
                 blocked[name] = UpstreamFailed(name, failed, "was not run")
-                _tell_blocked(name, progress)
+                _tell_blocked(name, told)
                 continue
             unfinished = [u for u in self.upstream[name] if results[u].status != "finished"]
             if unfinished:
                 count = len(results[unfinished[0]].errors)
                 reason = f"has {count} failed cells" if count else "is incomplete"
                 blocked[name] = UpstreamFailed(name, unfinished[0], reason)
-                _tell_blocked(name, progress)
+                _tell_blocked(name, told)
                 continue
             results[name] = experiment.run(
                 strategy=strategy,
                 executor=executor,
                 workers=workers,
-                progress=progress,
+                progress=told,
                 **options,
             )
         return GraphResult(results, blocked)
@@ -222,9 +225,11 @@ class ExperimentGraph:
                     f'<line x1="{fx + width}" y1="{fy + 20}" x2="{x}" y2="{y + 20}" '
                     'stroke="#888" marker-end="url(#tip)"/>'
                 )
+                label = escape(f"{source.step}/{source.name}")
                 parts.append(
                     f'<text x="{(fx + width + x) // 2}" y="{(fy + y) // 2 + 14}" font-size="11" '
-                    f'fill="#555" stroke="white" stroke-width="4" paint-order="stroke">{escape(f"{source.step}/{source.name}")}</text>'
+                    'fill="#555" stroke="white" stroke-width="4" paint-order="stroke">'
+                    f"{label}</text>"
                 )
             parts.append(
                 f'<rect x="{x}" y="{y}" width="{width}" height="40" rx="5" fill="#eef3fb" '
@@ -244,6 +249,13 @@ class ExperimentGraph:
 
     def __repr__(self) -> str:
         return f"<ExperimentGraph {', '.join(self.experiments)}>"
+
+
+def _at(progress: Listener | None, place: tuple[int, int]) -> Listener | None:
+    """A listener that is also told which experiment of the graph it is."""
+    if progress is None:
+        return None
+    return lambda told: progress(replace(told, place=place))
 
 
 def _tell_blocked(name: str, progress: Listener | None) -> None:

@@ -18,6 +18,7 @@ class Progress:
         condition, replicate: of the cell; None at the start and at the end.
         done: cells that have ended, those kept from before included. total: all there are.
         failed: those of them that failed in this run.
+        place: of a graph, which of its experiments this is, from 1 on, and how many there are.
         conditions: at the start, how many cells of each condition are done and how many there are
             in all; else empty.
 
@@ -32,6 +33,7 @@ class Progress:
     done: int = 0
     total: int = 0
     failed: int = 0
+    place: tuple[int, int] = (1, 1)
     conditions: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def __str__(self) -> str:
