@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from findspot.core.records import Preview
+from findspot.handlers.column_labels import schema_of
 from findspot.handlers.errors import BadFiles
 from findspot.handlers.handler import Handler, text_preview
 from findspot.handlers.protocol import LoadFolder, SaveFolder
@@ -31,7 +32,6 @@ from findspot.handlers.tables import (
     write_parquet,
 )
 
-_SCHEMA_SHOWN = 200
 _TABLES = ("table", "batch")
 _COLUMNS = ("array", "chunked")
 
@@ -152,7 +152,7 @@ def describe_arrow(table: Any) -> dict[str, Any]:
         "rows": table.num_rows,
         "columns": table.num_columns,
         "bytes": table.nbytes,
-        "schema": {field.name: str(field.type) for field in list(table.schema)[:_SCHEMA_SHOWN]},
+        "schema": schema_of((field.name, field.type) for field in table.schema),
     }
 
 

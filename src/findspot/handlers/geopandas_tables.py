@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from findspot.core.records import Preview
+from findspot.handlers.column_labels import schema_of
 from findspot.handlers.errors import BadFiles, BadValue
 from findspot.handlers.handler import Handler
 from findspot.handlers.pandas_columns import plan_of, restore
@@ -60,7 +61,7 @@ class GeoDataFrameHandler(Handler):
         return {
             "rows": len(value),
             "columns": value.shape[1],
-            "schema": {str(k): str(v) for k, v in list(value.dtypes.items())[:200]},
+            "schema": schema_of(value.dtypes.items()),
             "geometry": None if geometry is None else str(geometry),
             "crs": None if crs is None else str(crs)[:200],
             "bounds": None if geometry is None or not len(value) else _bounds(value),

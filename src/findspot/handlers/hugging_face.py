@@ -12,6 +12,7 @@ from typing import Any
 
 from findspot.core.records import Preview
 from findspot.handlers.classes import class_path, find_class
+from findspot.handlers.column_labels import schema_of
 from findspot.handlers.errors import BadFiles, CannotConvert, Untrusted
 from findspot.handlers.handler import Handler, text_preview
 from findspot.handlers.protocol import LoadFolder, SaveFolder
@@ -73,7 +74,7 @@ class DatasetHandler(Handler):
     def describe(self, value: Any) -> Mapping[str, Any]:
         if isinstance(value, dict):
             return {"splits": {str(name): len(each) for name, each in list(value.items())[:50]}}
-        schema = {name: str(kind)[:200] for name, kind in list(value.features.items())[:200]}
+        schema = schema_of(value.features.items())
         return {"rows": len(value), "columns": len(value.column_names), "schema": schema}
 
     def preview(self, value: Any) -> Preview | None:

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from findspot.core.records import Preview
+from findspot.handlers.column_labels import schema_of, shortened
 from findspot.handlers.encoding import DOCUMENT, Decoder, Encoder
 from findspot.handlers.errors import BadFiles, CannotConvert
 from findspot.handlers.folders import PartSaveFolder, part_of
@@ -35,7 +36,6 @@ from findspot.handlers.values import is_exact_json
 
 _FILE = "frame.parquet"
 _BESIDE = "pandas"
-_SCHEMA_SHOWN = 200
 
 
 class DataFrameHandler(Handler):
@@ -88,13 +88,12 @@ class DataFrameHandler(Handler):
         return select(self._load_frame(folder)[0], what)
 
     def describe(self, value: Any) -> Mapping[str, Any]:
-        names = [str(name) for name in value.columns[:_SCHEMA_SHOWN]]
         return {
             "rows": len(value),
             "columns": value.shape[1],
             "bytes": int(value.memory_usage(index=True).sum()),
-            "schema": dict(zip(names, map(str, value.dtypes), strict=False)),
-            "index": [None if name is None else str(name) for name in value.index.names],
+            "schema": schema_of(zip(value.columns, value.dtypes, strict=True)),
+            "index": [None if name is None else shortened(str(name)) for name in value.index.names],
         }
 
     def preview(self, value: Any) -> Preview | None:

@@ -10,13 +10,13 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from findspot.core.records import Preview
+from findspot.handlers.column_labels import schema_of
 from findspot.handlers.errors import BadFiles
 from findspot.handlers.handler import Handler
 from findspot.handlers.protocol import LoadFolder, SaveFolder
 from findspot.handlers.selecting import chosen_names, covering, row_range
 from findspot.handlers.tables import SHOWN_COLUMNS, SHOWN_ROWS, file_of, table_preview
 
-_SCHEMA_SHOWN = 200
 _IN_MEMORY = 1 << 20
 _PARQUET, _ARROW = "frame.parquet", "frame.arrow"
 # As `table_views` has them, which imports pyarrow: Polars alone needs none.
@@ -68,12 +68,11 @@ class DataFrameHandler(Handler):
         return _collected(_scan(folder, what), folder)
 
     def describe(self, value: Any) -> Mapping[str, Any]:
-        schema = list(value.schema.items())[:_SCHEMA_SHOWN]
         return {
             "rows": value.height,
             "columns": value.width,
             "bytes": int(value.estimated_size()),
-            "schema": {name: str(dtype) for name, dtype in schema},
+            "schema": schema_of(value.schema.items()),
         }
 
     def preview(self, value: Any) -> Preview | None:
@@ -108,10 +107,10 @@ class LazyFrameHandler(DataFrameHandler):
 
     def describe(self, value: Any) -> Mapping[str, Any]:
         """The schema; the rows would have to be computed again."""
-        schema = list(value.collect_schema().items())[:_SCHEMA_SHOWN]
+        schema = value.collect_schema()
         return {
-            "columns": len(value.collect_schema()),
-            "schema": {name: str(dtype) for name, dtype in schema},
+            "columns": len(schema),
+            "schema": schema_of(schema.items()),
         }
 
     def preview(self, value: Any) -> Preview | None:

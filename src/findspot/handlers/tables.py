@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from findspot.core.records import Preview
+from findspot.handlers.column_labels import shortened
 from findspot.handlers.errors import BadFiles
 from findspot.handlers.protocol import LoadFolder, SaveFolder
 from findspot.handlers.values import encode_json
@@ -21,7 +22,7 @@ from findspot.handlers.values import encode_json
 TABLE_PREVIEW = "application/vnd.findspot.table+json"
 SHOWN_ROWS = 20
 SHOWN_COLUMNS = 50
-_SHOWN_CELL = 200
+SHOWN_BYTES = 200
 _IN_MEMORY = 1 << 20
 
 
@@ -110,7 +111,7 @@ def table_preview(columns: Sequence[Any], rows: Iterable[Iterable[Any]], total: 
         total: how many rows the table has.
     """
     head = {
-        "columns": [_short(str(name)) for name in columns[:SHOWN_COLUMNS]],
+        "columns": [shortened(str(name)) for name in columns[:SHOWN_COLUMNS]],
         "rows": [[cell(item) for item in list(row)[:SHOWN_COLUMNS]] for row in rows],
         "total": total,
     }
@@ -124,7 +125,7 @@ def cell(value: Any) -> bool | int | float | str | None:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return _short(str(value))
+        return shortened(str(value))
     if isinstance(value, int):
         # JavaScript's numbers end here.
         return int(value) if abs(value) < 1 << 53 else str(value)
@@ -133,7 +134,7 @@ def cell(value: Any) -> bool | int | float | str | None:
             return float(value)
         return None if math.isnan(value) else str(value)
     if isinstance(value, bytes):
-        return _short(value[:_SHOWN_CELL].hex(" "))
+        return shortened(value[:SHOWN_BYTES].hex(" "))
     if isinstance(value, datetime | date | time):
         # pandas' NaT is a datetime too, and writes itself so.
         return None if str(value) == "NaT" else value.isoformat()
@@ -143,10 +144,4 @@ def cell(value: Any) -> bool | int | float | str | None:
     if item is not None and getattr(value, "shape", None) == ():
         return cell(item())
     text = str(value)
-    return None if text in ("<NA>", "NaT") else _short(text)
-
-
-def _short(text: str) -> str:
-    if len(text) > _SHOWN_CELL:
-        text = text[: _SHOWN_CELL - 1] + "…"
-    return text.encode("utf-8", "replace").decode()
+    return None if text in ("<NA>", "NaT") else shortened(text)

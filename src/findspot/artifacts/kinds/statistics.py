@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from findspot.handlers import python_type_name
+from findspot.handlers.column_labels import label_of
 
 EXACT_ROWS = 1_000_000
 SAMPLE_ROWS = 200_000
@@ -46,11 +47,7 @@ def table_statistics(table: Any) -> dict[str, dict[str, Any]] | None:
     for name, values in columns:
         if len(found) == COLUMNS:
             break
-        label, again = name, 1
-        while label in found:
-            again += 1
-            label = f"{name} ({again})"
-        found[label] = column_statistics(values)
+        found[label_of(name, found)] = column_statistics(values)
     return found
 
 
@@ -124,8 +121,8 @@ def _other(values: Any) -> dict[str, Any]:
         import pyarrow as pa
 
         return _of_arrow(pa.array(values, from_pandas=True))
-    except (ImportError, TypeError, ValueError, OverflowError):
-        # Arrow's own errors are ValueErrors and TypeErrors.
+    except (ImportError, TypeError, ValueError, OverflowError, NotImplementedError):
+        # Arrow's own errors are ValueErrors, TypeErrors and (complex numbers) NotImplementedErrors.
         missing = sum(item is None or item != item for item in values.tolist())
         return _head(str(values.dtype), len(values) - missing, missing)
 
