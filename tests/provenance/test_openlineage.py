@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import math
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+from experiment_pieces import counted
 from findspot import Workspace, start_job
 from findspot.provenance import to_openlineage
 from provenance_pieces import COUNTING, Write
@@ -133,3 +135,16 @@ def test_a_function_with_a_source(ws: Workspace, write: Write, tmp_path: Any) ->
     assert read["namespace"] == "file"
     assert read["name"].endswith("table.csv")
     assert read["facets"]["findspot_source"]["size"] == 4
+
+
+def test_an_experiments_cells_are_runs_below_that_of_its_job(ws: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "fail-double-1").touch()
+    result = counted(tmp_path, replicates=2).run()
+    events = to_openlineage(ws, result.job)
+    for event in events:
+        assert without_producers(validated(event)) == without_producers(event)
+    ends = {e["job"]["name"]: e["eventType"] for e in events if e["eventType"] != "START"}
+    cells = {name.split(".", 1)[-1]: end for name, end in ends.items() if "/" in name}
+    assert sorted(cells.values()) == ["COMPLETE"] * 5 + ["FAIL"]
+    made = [d["name"] for e in events for d in e["outputs"]]
+    assert any("double/0/save/data.json" in name for name in made)

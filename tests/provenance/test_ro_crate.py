@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from experiment_pieces import counted
 from findspot import NotFound, Workspace, start_job
 from findspot.core.errors import BlobDamaged
 from findspot.provenance import FolderInUse, NotEnded, to_ro_crate
@@ -125,3 +126,12 @@ def test_no_place_and_no_job(ws: Workspace, tmp_path: Path) -> None:
         to_ro_crate(ws, job.id, tmp_path / "used")
     with pytest.raises(NotFound):
         to_ro_crate(ws, "nothing", tmp_path / "crate")
+
+
+def test_an_experiments_job(ws: Workspace, tmp_path: Path) -> None:
+    result = counted(tmp_path, replicates=2).run()
+    path = to_ro_crate(ws, result.job, tmp_path / "crate")
+    crate = read(path.parent)
+    made = {entity["identifier"][0] for entity in action_of(crate)["result"]}
+    versions = [v for c in result.artifacts["save/data.json"].values() for v in c.values()]
+    assert {version.uri for version in versions} <= made

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from findspot.provenance.diff_text import change_line, code_lines, section, visible
 from findspot.provenance.reproduction import OutputComparison, Reproduction
 
 _LOG_LINES = 20
+_IDENTICAL = 10
 
 _SAID = {
     "identical": "The same bytes were made again.",
@@ -21,7 +24,7 @@ def render(found: Reproduction) -> str:
     lines = [f"{found.version}: {found.outcome}. {_SAID[found.outcome]}"]
     if found.failure:
         lines += section("Failure", found.failure.splitlines())
-    lines += section("Outputs", [line for o in found.outputs.values() for line in _output(o)])
+    lines += section("Outputs", list(_outputs(found)))
     lines += section("First different", list(found.first_different))
     lines += section("Notes", list(found.notes))
     lines += section("Code", [line for code in found.code for line in code_lines(code)])
@@ -32,6 +35,18 @@ def render(found: Reproduction) -> str:
     if found.folder is not None:
         lines.append(f"Kept in {found.folder}")
     return "\n".join(visible(line) for line in lines)
+
+
+def _outputs(found: Reproduction) -> Iterator[str]:
+    """Those that are not identical first; of many that are, only how many."""
+    same = [output for output in found.outputs.values() if output.outcome == "identical"]
+    for output in found.outputs.values():
+        if output.outcome != "identical":
+            yield from _output(output)
+    for output in same[:_IDENTICAL]:
+        yield from _output(output)
+    if len(same) > _IDENTICAL:
+        yield f"... and {len(same) - _IDENTICAL} more identical ones"
 
 
 def _output(output: OutputComparison) -> list[str]:
