@@ -35,7 +35,8 @@ class Scale:
             hundredth of them.
         cluster_tasks: tasks that are sent to a cluster.
         collected: artifacts in the workspace that is collected.
-        settled: whether what was written reaches the disk before anything is measured.
+        in_earnest: False: only to see that it runs, so without a warm-up, and without waiting for
+            the disk.
     """
 
     repeats: int = 5
@@ -54,7 +55,7 @@ class Scale:
     scheduled: int = 100_000
     cluster_tasks: int = 1000
     collected: int = 100_000
-    settled: bool = True
+    in_earnest: bool = True
 
 
 QUICK = Scale(
@@ -92,7 +93,7 @@ TINY = Scale(
     scheduled=100,
     cluster_tasks=5,
     collected=200,
-    settled=False,
+    in_earnest=False,
 )
 
 Subject: TypeAlias = Callable[[Path, Scale], Mapping[str, float]]
@@ -202,7 +203,7 @@ def timed() -> Iterator[Stopwatch]:
 
 def settle(scale: Scale) -> None:
     """Wait until the disk has what was written before, so that it does not slow what comes next."""
-    if scale.settled:
+    if scale.in_earnest:
         os.sync()
 
 

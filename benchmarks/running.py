@@ -59,7 +59,7 @@ def run(
             subjects[name] = subject
     with ExitStack() as stack:
         processes = {name: _process(subject, stack) for name, subject in subjects.items()}
-        for round_number in range(-1, scale.repeats):
+        for round_number in range(-1 if scale.in_earnest else 0, scale.repeats):
             warm_up = round_number < 0
             # Who comes first changes, so that nobody always follows the same neighbour.
             shift = round_number % len(subjects) if subjects else 0
@@ -68,7 +68,7 @@ def run(
                 if name in result.failures:
                     continue
                 progress(f"{name}, " + ("warm-up" if warm_up else f"repetition {round_number + 1}"))
-                size = replace(TINY, repeats=scale.repeats) if warm_up else scale
+                size = TINY if warm_up else scale
                 with fresh_folder(parent, scale) as folder:
                     try:
                         figures = processes[name](folder, size)

@@ -207,11 +207,28 @@ def test_every_workload_is_documented() -> None:
     assert [work.name for work in WORKLOADS if f"| `{work.name}`: " not in page] == []
 
 
+GROUPS = (
+    ("startup", "chain", "fan-out", "small", "concurrent"),
+    ("experiment", "resume", "scheduling"),
+    ("clusters",),
+    ("search", "array", "table"),
+    ("dataset", "collect", "directory", "large-file"),
+)
+
+
+def test_the_groups_leave_no_workload_out() -> None:
+    from benchmarks.workloads import WORKLOADS
+
+    assert sorted(name for group in GROUPS for name in group) == sorted(w.name for w in WORKLOADS)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(280)
-def test_every_workload_runs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("group", GROUPS, ids=" ".join)
+def test_every_workload_runs(group: tuple[str, ...], tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
     command = [sys.executable, "-m", "benchmarks", "--tiny"]
+    command += [f"--only={name}" for name in group]
     command += ["--folder", str(tmp_path), "--json", str(figures)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=270)
     assert done.returncode == 0, done.stdout + done.stderr
