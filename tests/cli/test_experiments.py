@@ -151,7 +151,9 @@ def test_results_are_had_by_the_name_alone(findspot: Command, file: Path) -> Non
     )
     assert (drawn.code, drawn.out) == (0, "a.png\n")
     assert Path("a.png").read_bytes().startswith(b"\x89PNG")
-    assert Workspace().get_artifact("compare/plots/accuracy").labels["run"] == "1"
+    plot = Workspace().get_artifact("compare/plots/accuracy")
+    assert plot.labels == {"experiment": "compare", "run": "1"}
+    assert plot.metadata["jobs"] == document["jobs"]
 
 
 def test_conditions_are_compared(findspot: Command, file: Path) -> None:

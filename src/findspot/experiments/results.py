@@ -344,15 +344,17 @@ class Result:
         return figure
 
     def save_plot(self, metric: str, figure: Any, key: str | None = None) -> ArtifactVersion:
-        """Save a figure of a metric as an artifact of kind ``plot``.
+        """Save a figure of a metric as an artifact of kind ``plot``; its labels and metadata say of
+        what run, of what jobs.
 
         Args:
             key: None: ``<experiment>/plots/<metric>``.
         """
         labels = {"experiment": self.experiment, "run": self.run}
+        source = {"metric": metric, "jobs": [job.id for job in self.jobs]}
         where = key or f"{self.experiment}/plots/{metric}"
         return self._space.save_artifact(
-            figure, where, kind="plot", labels=labels, project=self.project
+            figure, where, kind="plot", labels=labels, metadata=source, project=self.project
         )
 
     def save_plots(self) -> list[ArtifactVersion]:
