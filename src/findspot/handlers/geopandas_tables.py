@@ -118,6 +118,8 @@ def write_frame(frame: Any, folder: SaveFolder) -> None:
     levels = [index.get_level_values(level) for level in range(index.nlevels)]
     if not isinstance(index, pd.RangeIndex) and any(plan_of(level) != {} for level in levels):
         changed.append("the index would change its values")
+    if frame.active_geometry_name is None:
+        changed.append("it has no geometry (pandas.DataFrame(frame) can be saved)")
     if changed:
         raise BadValue(
             f"GeoParquet does not take it as it is: {'; '.join(changed[:20])}.",

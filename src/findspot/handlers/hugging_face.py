@@ -36,7 +36,7 @@ class DatasetHandler(Handler):
 
     def save(self, value: Any, folder: SaveFolder, /, **args: Any) -> None:
         with _quiet():
-            value.save_to_disk(str(folder.path(_DATASET)))
+            value.save_to_disk(str(folder.path(_DATASET)), num_shards=_shards(value))
 
     def load(self, folder: LoadFolder, /, **args: Any) -> Any:
         datasets: Any = import_module("datasets")
@@ -79,6 +79,14 @@ class DatasetHandler(Handler):
 
     def preview(self, value: Any) -> Preview | None:
         return text_preview(repr(value))
+
+
+def _shards(value: Any) -> Any:
+    """As many files as the library would make, but one where there are no rows: of none it could
+    not read the columns again."""
+    if isinstance(value, dict):
+        return {name: _shards(split) for name, split in value.items()}
+    return None if len(value) else 1
 
 
 class PretrainedHandler(Handler):

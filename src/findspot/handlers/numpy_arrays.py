@@ -25,7 +25,7 @@ STATISTICS_UP_TO = 16 << 20
 
 _OTHERS = (
     *("list", "torch.Tensor", "pandas.DataFrame", "pandas.Series"),
-    *("polars.DataFrame", "polars.Series", "pyarrow.Array"),
+    *("polars.DataFrame", "polars.Series", "pyarrow.Table", "pyarrow.Array"),
 )
 _BLOCK = 16 << 20
 _ONE_WRITE = 64 << 10
@@ -197,7 +197,7 @@ def array_as_other(array: np.ndarray[Any, Any], as_type: str, handler: str) -> A
         torch: Any = import_module("torch")
         # A copy where NumPy may not write: a tensor can always be written to.
         return torch.from_numpy(array if array.flags.writeable else array.copy())
-    wide = as_type.endswith("DataFrame")
+    wide = as_type.endswith(("DataFrame", "Table"))
     if array.ndim not in ((1, 2) if wide else (1,)):
         raise CannotConvert(
             handler,
@@ -216,7 +216,12 @@ def array_as_other(array: np.ndarray[Any, Any], as_type: str, handler: str) -> A
         return pl.DataFrame(array) if wide else pl.Series(array)
     import pyarrow as pa
 
-    return pa.array(array)
+    if not wide:
+        return pa.array(array)
+    if array.dtype.names:
+        return pa.table({name: pa.array(array[name]) for name in array.dtype.names})
+    columns = array.T if array.ndim == 2 else [array]
+    return pa.table({str(number): pa.array(column) for number, column in enumerate(columns)})
 
 
 class MaskedArrayHandler(Handler):
@@ -253,7 +258,9 @@ class MaskedArrayHandler(Handler):
         return {**described, "masked": int(np.count_nonzero(np.ma.getmaskarray(value)))}
 
     def preview(self, value: Any) -> Preview | None:
-        return preview_array(value)
+        # NumPy's own text of an array does not know what to write for what is masked.
+        with np.printoptions(threshold=200, edgeitems=3, linewidth=100):
+            return text_preview(str(value))
 
 
 class ScalarHandler(Handler):
