@@ -93,9 +93,7 @@ def digits(trees: int = 50, depth: int = 12, split_seed: int = 0) -> dict[str, A
 
 
 if __name__ == "__main__":
-    from digits import digits as importable  # so that the job can be resumed from elsewhere
-
-    job = importable.run()
+    job = digits.run()
     print(job, job.metrics)
     print(job.outputs["digits_metrics"].load())
     for name, version in job.outputs.items():

@@ -328,3 +328,45 @@ def test_ctrl_c_in_the_terminal_stops_worker_processes(ws: Workspace, tmp_path: 
     (job,) = ws.list_jobs()
     assert job.status == "interrupted"
     assert {step.status for step in job.steps.values()} == {"interrupted"}
+
+
+SCRIPT = """
+from pathlib import Path
+
+from findspot import pipeline, task
+
+
+@task
+def stumble() -> int:
+    if not Path("mended").exists():
+        raise OSError("it is not mended")
+    return 1
+
+
+@pipeline
+def stumbling():
+    return {"last": stumble()}
+
+
+"""
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_the_pipeline_of_a_script(tmp_path: Path, guarded: bool) -> None:
+    guard = "if __name__ == '__main__':\n    " if guarded else ""
+    (tmp_path / "script.py").write_text(f"{SCRIPT}{guard}stumbling.run()\n")
+    with Workspace(tmp_path / ".findspot") as space:
+        run(tmp_path, "script.py")
+        job = space.get_job("latest")
+        assert job.status == "failed"
+        (tmp_path / "mended").touch()
+        again = run(tmp_path, "-m", "findspot", "job", "resume", "latest")
+        # To import a script that minds nobody would run it once more.
+        assert again.returncode == (0 if guarded else 4), again.stderr
+        assert job.refresh().status == ("finished" if guarded else "failed")
+        assert len(space.list_jobs()) == 1
+
+
+def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)

@@ -157,12 +157,15 @@ def _imported_plan(record: JobRecord, target: str, file: str | None) -> Plan:
 
     module, _, name = target.partition(":")
     if module == "__main__":
-        shown = "file.py" if file is None else file
-        raise CannotResume(
-            record.id,
-            f"its pipeline {name!r} lives in a script or notebook. Give it: "
-            f"get_job(id).resume(pipeline), or --pipeline {shown}:{name}.",
-        )
+        if file is None or not _may_be_imported(file):
+            shown = "file.py" if file is None else file
+            raise CannotResume(
+                record.id,
+                f"its pipeline {name!r} lives in a script or notebook. Give it: "
+                f"get_job(id).resume(pipeline), or --pipeline {shown}:{name}.",
+            )
+        module = Path(file).stem
+        target = f"{module}:{name}"
     try:
         if file is not None and os.path.isfile(file):
             _import_from(Path(file), module)
@@ -174,6 +177,14 @@ def _imported_plan(record: JobRecord, target: str, file: str | None) -> Plan:
         raise CannotResume(record.id, f"{target!r} is no pipeline.")
     plan: Plan = pipeline.plan()
     return plan
+
+
+def _may_be_imported(file: str) -> bool:
+    """Whether a script only defines things when it is imported, as far as one can see."""
+    try:
+        return file.endswith(".py") and "__name__" in Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def _import_from(file: Path, module: str) -> None:
