@@ -281,3 +281,14 @@ def test_a_download_to_where_nothing_can_be(workspace: Path, findspot: Command) 
     assert outcome.err.startswith("findspot: ")
     assert "file" in outcome.err
     assert "Traceback" not in outcome.err
+
+
+def test_nothing_of_an_artifact_commands_the_terminal(workspace: Path, findspot: Command) -> None:
+    with Workspace(workspace) as space:
+        space.save_artifact("\x1b]0;owned\x07 text", "text", metadata={"note": "\x1b[2J"})
+        space.save_artifact(pd.DataFrame({"name": ["\x1b[31m"]}), "rows")
+    for key in ("text", "rows"):
+        shown = findspot("artifact", "show", key)
+        assert shown.code == 0
+        assert "\ufffd" in shown.out
+        assert "\x1b" not in shown.out

@@ -153,3 +153,14 @@ def test_pickles_are_not_decided(ws: Workspace) -> None:
 )
 def test_the_same_inside(form: str, found: dict[str, Any], same: bool) -> None:
     assert is_equal(ContentDiff("file", form, found)) is same
+
+
+def test_a_chart_is_the_same_where_no_pictures_of_it_can_be_drawn(ws: Workspace) -> None:
+    schema = "https://vega.github.io/schema/vega-lite/v5.json"
+    spec = {"$schema": schema, "mark": "point", "data": {"values": [{"x": 1}]}}
+    drawn = ws.save_artifact(spec, "chart", handler="vega-lite")
+    bare = ws.save_artifact(spec, "chart", handler="vega-lite", handler_args={"pictures": False})
+    assert drawn.digest != bare.digest
+    other = ws.save_artifact({**spec, "mark": "bar"}, "chart", handler="vega-lite")
+    found = [compare_output("chart", ws, drawn, ws, v, tolerance=0.0) for v in (bare, other)]
+    assert [comparison.outcome for comparison in found] == ["equal", "different"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from findspot.cli.printing import print_table
+from findspot.cli.printing import print_table, printable
 
 if TYPE_CHECKING:
     from findspot.core.records import Preview
@@ -27,6 +27,6 @@ def print_preview(preview: Preview | None) -> None:
         if isinstance(total, int) and total > len(table["rows"]):
             typer.echo(f"({len(table['rows'])} of {total} rows)")
     elif preview.media_type.startswith("text/plain"):
-        typer.echo("\n" + preview.data.decode(errors="replace"))
+        typer.echo("\n" + printable(preview.data.decode(errors="replace")))
     else:
         typer.echo(f"\n(preview: {preview.media_type}, {len(preview.data)} bytes)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ STATUS_COLOURS = {
     "skipped": "dim",
 }
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _NARROWEST = 16  # of a column that wants more
 _BORDER = 3
 
@@ -70,7 +72,10 @@ def print_table(
     from rich.table import Table
     from rich.text import Text
 
-    listed = [[cell if isinstance(cell, Text) else Text(str(cell)) for cell in row] for row in rows]
+    listed = [
+        [cell if isinstance(cell, Text) else Text(printable(str(cell))) for cell in row]
+        for row in rows
+    ]
     if not listed:
         note(empty)
         return
@@ -134,9 +139,18 @@ def print_fields(fields: Iterable[tuple[str, Any]]) -> None:
     width = max((len(name) for name, _ in shown), default=0)
     terminal = console()
     for name, value in shown:
-        text = value if isinstance(value, Text) else Text(_readable(value))
+        text = value if isinstance(value, Text) else Text(printable(_readable(value)))
         padding = " " * (width + 2 - len(name))
         terminal.print(Text.assemble((name, "bold"), padding, text), soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """Text without what a terminal would obey: an artifact's words may come from anywhere.
+
+    >>> printable("red: \\x1b[31m, a tab: \\t")
+    'red: \\ufffd[31m, a tab: \\t'
+    """
+    return _CONTROL.sub("\ufffd", text)
 
 
 def coloured(status: str) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -56,8 +57,6 @@ def bca_interval(
         return math.nan, math.nan
     if min(values) == max(values):
         return values[0], values[0]
-    import warnings
-
     import numpy as np
     from scipy.stats import bootstrap
 
@@ -138,7 +137,9 @@ def paired_t(differences: Sequence[float], alternative: Alternative = "two-sided
     if d.min() == d.max():
         shown = d[0] if alternative == "greater" else -d[0] if alternative == "less" else abs(d[0])
         return 0.0 if shown > 0 else 1.0
-    return float(stats.ttest_1samp(d, 0.0, alternative=alternative).pvalue)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that nearly equal differences leave few digits
+        return float(stats.ttest_1samp(d, 0.0, alternative=alternative).pvalue)
 
 
 def bootstrap_difference(

@@ -10,10 +10,12 @@ from findspot.handlers.drawing import Drawing, Library, draw
 from findspot.handlers.errors import CannotConvert
 from findspot.handlers.handler import Handler
 from findspot.handlers.protocol import LoadFolder, SaveFolder
-from findspot.handlers.saved_figures import PNG, figure_as, read_figure, write_figure
+from findspot.handlers.saved_figures import PNG, SVG, figure_as, read_figure, write_figure
 from findspot.handlers.thumbnails import thumbnail
 
 SAVED_FIGURE = "findspot.handlers.saved_figures.SavedFigure"
+PICTURES = (PNG, SVG)
+"""The files of a chart that are drawn from its JSON."""
 AS_PICTURE = (SAVED_FIGURE, "PIL.Image.Image")
 """What a chart with pictures can be loaded as, besides what its JSON is."""
 

@@ -47,6 +47,10 @@ class Handler:
     selections: ClassVar[Sequence[str]] = ()
     """The names by which `load_part` and `load_as` are asked for a part."""
 
+    renditions: ClassVar[Sequence[str]] = ()
+    """Files that are drawn from the others where that can be done: two versions that differ only in
+    them are equal."""
+
     registry: HandlerRegistry | None = None
     """The registry that made this instance, for handlers of values that hold other values."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import plotly.io
 
 from findspot.core.records import Preview
-from findspot.handlers.drawn_charts import AS_PICTURE, LastDrawn, picture_as
+from findspot.handlers.drawn_charts import AS_PICTURE, PICTURES, LastDrawn, picture_as
 from findspot.handlers.errors import BadFiles
 from findspot.handlers.handler import Handler, text_preview
 from findspot.handlers.protocol import LoadFolder, SaveFolder
@@ -28,6 +28,7 @@ class FigureHandler(Handler):
     name = "plotly.figure"
     types = ("plotly.graph_objects.Figure",)
     kind = "plot"
+    renditions = PICTURES
     representations = ("dict", "str", "bytes", *AS_PICTURE)
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from findspot.core.records import Preview
-from findspot.handlers.drawn_charts import AS_PICTURE, LastDrawn, picture_as
+from findspot.handlers.drawn_charts import AS_PICTURE, PICTURES, LastDrawn, picture_as
 from findspot.handlers.errors import BadFiles, BadValue
 from findspot.handlers.handler import Handler, text_preview
 from findspot.handlers.protocol import LoadFolder, SaveFolder
@@ -30,6 +30,7 @@ class VegaLiteHandler(Handler):
     name = "vega-lite"
     types = ("altair.vegalite.v6.api.TopLevelMixin",)
     kind = "plot"
+    renditions = PICTURES
     representations = ("dict", "str", "bytes", *AS_PICTURE)
 
     def __init__(self) -> None:

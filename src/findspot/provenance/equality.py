@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from findspot.artifacts.comparing.contents import ContentDiff
@@ -77,8 +78,9 @@ def _contents(
 ) -> tuple[Outcome, tuple[ContentDiff, ...], str]:
     from findspot.artifacts.comparing.contents import compare_files
 
-    old = {entry.path: entry for entry in before.files}
-    new = {entry.path: entry for entry in after.files}
+    drawn = _renditions(space, before.handler)
+    old = {entry.path: entry for entry in before.files if entry.path not in drawn}
+    new = {entry.path: entry for entry in after.files if entry.path not in drawn}
     if before.handler != after.handler:
         return "different", (), f"saved with {before.handler}, now with {after.handler}"
     if old.keys() != new.keys():
@@ -121,6 +123,13 @@ def _is_close(
     if diff.form == "table" and not old.path.endswith(".csv"):
         return close_tables(before, old, after, new, tolerance)
     return False
+
+
+def _renditions(space: ArtifactSpace, handler: str) -> Collection[str]:
+    try:
+        return getattr(space.handlers.by_name(handler), "renditions", ())
+    except FindspotError:  # a plugin's
+        return ()
 
 
 def _is_deterministic(space: ArtifactSpace, handler: str) -> bool:
