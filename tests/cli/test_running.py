@@ -154,6 +154,15 @@ PARAMETERS = [
 ]
 
 
+def test_a_text_that_cannot_be_read_hides_no_other_mistake(flow: Path, findspot: Command) -> None:
+    outcome = findspot("run", "flow:halving", "-p", "x=five", "-p", "sede=3", "-a", "z=nothing")
+    assert outcome.code == 2
+    assert "3 mistakes" in outcome.err
+    for words in ("expected: integer", "sede: there is no such parameter", "z: there is no such"):
+        assert words in outcome.err
+    assert outcome.err.count("not of its type") == 1
+
+
 @pytest.mark.parametrize(("options", "words"), PARAMETERS)
 def test_mistakes_in_options(flow: Path, findspot: Command, options: list[str], words: str) -> None:
     outcome = findspot("run", "flow:halving", *options)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from findspot.core.records import StepRecord
     from findspot.engine.jobs import Job
     from findspot.engine.pipelines import Pipeline
+    from findspot.workspace import Workspace
 
     StepListener = Callable[[StepRecord], None]
 
@@ -124,9 +125,9 @@ def run(
         else:
             chosen = _only(of_graphs, of_functions, "This is no function")
             chosen["on_step"] = on_step
-        return open_workspace().run(
-            found, params=_params(found, texts), artifacts=artifacts, **belongs, **chosen
-        )
+        workspace = open_workspace()
+        params = _params(workspace, found, texts, artifacts, project)
+        return workspace.run(found, params=params, artifacts=artifacts, **belongs, **chosen)
 
     follow(target, started, as_json=as_json)
 
@@ -203,12 +204,20 @@ def find_pipeline(target: str) -> Pipeline[..., Any]:
 
 
 def _params(
-    found: Path | Pipeline[..., Any] | FunctionType, texts: dict[str, str]
+    workspace: Workspace,
+    found: Path | Pipeline[..., Any] | FunctionType,
+    texts: dict[str, str],
+    artifacts: dict[str, str],
+    project: str | None,
 ) -> dict[str, Any]:
     """Parameters read by their types; what is no parameter is left for the run to complain of,
-    with all other mistakes."""
+    with all other mistakes.
+
+    Raises:
+        CheckFailed: a text cannot be read; lists everything that is wrong with the values.
+    """
     from findspot.core.errors import CheckFailed
-    from findspot.engine.target_jobs import target_graph
+    from findspot.engine.target_jobs import mistakes_in_values, target_graph
     from findspot.graph.values import parse_parameters
 
     if not texts:
@@ -218,9 +227,17 @@ def _params(
         raise CheckFailed(f"The entrypoint {str(found)!r}", problems)
     known = {name: text for name, text in texts.items() if name in graph.parameters}
     values, wrong = parse_parameters(graph, known)
+    params = {**texts, **values}
     if wrong:
-        raise CheckFailed("The option --param", wrong)
-    return {**{name: texts[name] for name in texts if name not in known}, **values}
+        place = project or workspace.project
+        unread = known.keys() - values.keys()
+        others = (
+            mistakes_in_values(workspace, found, graph, params, artifacts, place, unread=unread)
+            if not problems
+            else []
+        )
+        raise CheckFailed(f"The values for {graph.name!r}", [*wrong, *others])
+    return params
 
 
 def check(target: Target, as_json: AsJson = False) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from findspot.core.errors import CheckFailed, Problem
+from findspot.core.records import Snapshot
 from findspot.engine.jobs import Job
 from findspot.engine.targets import Target, find_target
+from findspot.graph.paths import child
 from findspot.graph.spec import Parameter, TaskGraph
 
 if TYPE_CHECKING:
@@ -62,6 +64,35 @@ def target_graph(target: Target) -> tuple[TaskGraph, list[Problem]]:
     inputs = task_spec(target, target.__name__).inputs
     parameters = {i.name: Parameter(name=i.name, type=i.type) for i in inputs}
     return TaskGraph(name=target.__name__, parameters=parameters), []
+
+
+def mistakes_in_values(
+    space: ArtifactSpace,
+    target: Target | Snapshot,
+    graph: TaskGraph,
+    params: Mapping[str, Any],
+    artifacts: Mapping[str, Any],
+    project: str,
+    *,
+    unread: Set[str] = frozenset(),
+) -> list[Problem]:
+    """What a run with these values would be refused for; nothing is recorded.
+
+    Args:
+        unread: parameters whose texts could not be read, which were complained of before.
+    """
+    from findspot.engine.choosing import choose
+    from findspot.engine.functions import check_call
+
+    try:
+        if isinstance(target, FunctionType):
+            check_call(space, target, params=params, inputs=artifacts, project=project)
+        else:
+            choose(space, graph, together(params, artifacts), project)
+    except CheckFailed as error:
+        known = {place for name in unread for place in (name, child("$.parameters", name))}
+        return [problem for problem in error.problems if problem.path not in known]
+    return []
 
 
 def together(params: Mapping[str, Any], artifacts: Mapping[str, Any]) -> dict[str, Any]:

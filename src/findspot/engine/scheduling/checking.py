@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import FunctionType
@@ -13,10 +13,8 @@ from findspot.core.canonical import is_plain
 from findspot.core.errors import CheckFailed, FindspotError, NotFound, Problem
 from findspot.core.names import check_name
 from findspot.core.records import Snapshot
-from findspot.engine.choosing import choose
 from findspot.engine.errors import BadTarget, UnknownExecutor
 from findspot.engine.executors.choosing import EXECUTORS
-from findspot.engine.functions import check_call
 from findspot.engine.pipelines import Pipeline
 from findspot.engine.scheduling.definitions import (
     CATCH_UPS,
@@ -30,10 +28,8 @@ from findspot.engine.scheduling.definitions import (
 from findspot.engine.scheduling.errors import BadCron
 from findspot.engine.scheduling.times import Timetable
 from findspot.engine.sources import imported
-from findspot.engine.target_jobs import target_graph, together
+from findspot.engine.target_jobs import mistakes_in_values, target_graph
 from findspot.engine.targets import Target, find_target
-from findspot.graph.paths import child
-from findspot.graph.spec import TaskGraph
 from findspot.graph.values import parse_parameters
 
 if TYPE_CHECKING:
@@ -233,24 +229,15 @@ class _Check:
                 if self._written.executor is not None:
                     self._problem("executor", "a function runs in its own process")
                 params.update({name: known[name] for name in unread})
-                check_call(
-                    self._space, target, params=params, inputs=artifacts, project=self._project
+            if not problems:
+                self._problems += mistakes_in_values(
+                    self._space, target, graph, params, artifacts, self._project, unread=unread
                 )
-            elif not problems:
-                self._choose(graph, together(params, artifacts), unread)
         except CheckFailed as error:
             self._problems.extend(error.problems)
         except FindspotError as error:
             self._add("target", error)
         return params
-
-    def _choose(self, graph: TaskGraph, values: Mapping[str, Any], unread: Set[str]) -> None:
-        """Check values together; those that could not be read were complained of before."""
-        try:
-            choose(self._space, graph, values, self._project)
-        except CheckFailed as error:
-            known = {place for name in unread for place in (name, child("$.parameters", name))}
-            self._problems.extend(p for p in error.problems if p.path not in known)
 
     def _add(self, field: str, error: FindspotError) -> None:
         self._problem(field, error.what, hint=error.how or "")
