@@ -137,6 +137,14 @@ def test_the_log_of_one_step_and_as_json(flow: Path, findspot: Command) -> None:
     assert findspot("job", "log", "latest", "--follow").out == findspot("job", "log", "latest").out
 
 
+def test_the_log_of_a_step_that_is_not_there(flow: Path, findspot: Command) -> None:
+    findspot("run", "flow:halving", "-p", "x=0")
+    outcome = findspot("job", "log", "latest", "--step", "sart")
+    assert outcome.code == 3
+    assert "There is no step 'sart'" in outcome.err
+    assert "start" in outcome.err
+
+
 PARAMETERS = [
     (["-p", "x"], "'x' is not of the form name=value"),
     (["-p", "=3"], "'=3' is not of the form name=value"),
@@ -148,7 +156,7 @@ PARAMETERS = [
     (["-a", "x=nothing"], "There is no artifact 'default/nothing'."),
     (["-e", "../up"], "experiment name"),
     (["--project", "../up"], "project name"),
-    (["--executor", "dask"], "dask"),
+    (["--executor", "dask"], "dask:<address>"),
     (["--workers", "-1"], "--workers"),
     (["--seed", "x"], "--seed"),
 ]

@@ -28,7 +28,6 @@ Kind = Literal[
     "feature-vector",
 ]
 Status = Literal["queued", "running", "finished", "failed", "interrupted", "cancelled"]
-ExecutorName = Literal["inline", "threads", "processes"]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Project = Annotated[
@@ -46,11 +45,12 @@ Labels = Annotated[
 ]
 ChosenKind = Annotated[Kind | None, typer.Option("--kind", help="What sort of artifact.")]
 Executor = Annotated[
-    ExecutorName | None,
+    str | None,
     typer.Option(
         "--executor",
         metavar="NAME",
-        help="inline, threads or processes; by default as the workspace's settings say.",
+        help="inline, threads, processes, dask:, ray:, or dask: and ray: with an address; by "
+        "default as the workspace's settings say.",
     ),
 ]
 Workers = Annotated[
