@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
@@ -58,6 +59,40 @@ def test_a_job_of_another_process_is_stopped(ws: Workspace, executor: str) -> No
     assert job.steps["nap"].status == "interrupted"
     with pytest.raises(CannotCancel):
         job.cancel()
+
+
+def test_also_where_a_shell_started_it_in_the_background(ws: Workspace) -> None:
+    """There SIGINT is ignored, as it is meant to be."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    timer = threading.Timer(0.5, lambda: first_running(ws).cancel())
+    timer.start()
+    try:
+        job = long.run(seconds=30.0)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+        timer.join()
+    assert job.status == "cancelled"
+
+
+def test_a_handler_of_interrupts_is_left_alone(ws: Workspace) -> None:
+    heard: list[int] = []
+
+    def handler(number: int, frame: object) -> None:
+        heard.append(number)
+
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        raiser = threading.Timer(0.3, lambda: signal.raise_signal(signal.SIGINT))
+        raiser.start()
+        assert long.run(seconds=0.6).status == "finished"
+        assert signal.getsignal(signal.SIGINT) is handler
+        timer = threading.Timer(0.5, lambda: first_running(ws).cancel())
+        timer.start()
+        assert long.run(seconds=30.0).status == "cancelled"
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert heard == [signal.SIGINT]
 
 
 def test_a_job_in_a_thread_is_stopped_at_its_next_instruction(ws: Workspace) -> None:

@@ -6,7 +6,8 @@ import ctypes
 import os
 import signal
 import threading
-from types import TracebackType
+from collections.abc import Callable
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
 from findspot.catalog.protocol import Batch, Catalog
@@ -50,6 +51,7 @@ class CancelWatch:
         self._job = job
         self._thread: int | None = None
         self._lock = threading.Lock()
+        self._before: Callable[[int, FrameType | None], object] | int | None = None
 
     def look(self) -> None:
         """Called now and then, by another thread than the one to interrupt."""
@@ -72,7 +74,25 @@ class CancelWatch:
 
     def __enter__(self) -> CancelWatch:
         self._thread = threading.get_ident()
+        if threading.current_thread() is threading.main_thread():
+            self._heed()
         return self
+
+    def _heed(self) -> None:
+        """Have SIGINT interrupt a cancelled job also where it would not: a shell starts what it
+        runs in the background with SIGINT ignored, and servers have handlers of their own."""
+        before = signal.getsignal(signal.SIGINT)
+        if before is None or before is signal.default_int_handler:
+            return
+
+        def interrupt(number: int, frame: FrameType | None) -> None:
+            if self.cancelled or before is signal.SIG_DFL:
+                raise KeyboardInterrupt
+            if callable(before):
+                before(number, frame)
+
+        signal.signal(signal.SIGINT, interrupt)
+        self._before = before
 
     def __exit__(
         self,
@@ -82,3 +102,5 @@ class CancelWatch:
     ) -> None:
         with self._lock:
             self._thread = None
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
