@@ -10,7 +10,7 @@ from findspot.catalog.database import Row, Session
 from findspot.catalog.lineage import LineageReader
 from findspot.catalog.protocol import Batch, Catalog, NewVersion
 from findspot.catalog.sql_catalog import SqlCatalog
-from findspot.core.records import JobInput, Lineage
+from findspot.core.records import JobInput, Lineage, SourceRead
 
 
 def steps_of(lineage: Lineage) -> set[str]:
@@ -149,6 +149,16 @@ def test_scripts_and_steps_that_read_and_save_by_themselves(catalog: Catalog) ->
         ("notebook", "", "by script", "out"),
         ("notebook", "", "source", "in"),
     }
+
+
+def test_what_was_read_from_outside_is_upstream(catalog: Catalog) -> None:
+    (table,) = chain(catalog, "first", "read")
+    (model,) = chain(catalog, "second", "fit", start=table.record.uid)
+    found = SourceRead("first", "read", "t", "https://host/t.csv", 9, "e", None, None, at(1))
+    by_job = SourceRead("second", None, "x", "s3://bucket/x", None, None, None, None, at(2))
+    catalog.write(Batch(sources=[found, by_job]))
+    assert catalog.lineage(model.record.uid, "upstream").sources == {("first", "read"): (found,)}
+    assert catalog.lineage(table.record.uid, "downstream").sources == {}
 
 
 def test_what_is_unknown_has_no_lineage(catalog: Catalog) -> None:

@@ -24,6 +24,34 @@ def test_a_version_is_an_item_too(workspace: Path, findspot: Command) -> None:
     assert findspot("data", "cat", "store://artifacts/default/note").out == "Bring a hat."
 
 
+READ = """
+from findspot import DataItem, load_artifact
+
+def count(data: DataItem) -> dict[str, int]:
+    return {"rows": len(data.as_df()) + load_artifact("extra")}
+"""
+
+
+def test_what_a_job_read_is_shown_with_it_and_in_the_lineage(
+    workspace: Path, findspot: Command
+) -> None:
+    (workspace / "read.py").write_text(READ)
+    (workspace / "data.csv").write_text("x\n1\n")
+    assert findspot("artifact", "save", "extra", "--value", "5").code == 0
+    run = ["run", "read.py:count", "-i", "data=data.csv", "--json"]
+    job = findspot(*run).document()
+    (source,) = job["sources"]
+    assert (source["name"], source["size"]) == ("data", 4)
+    assert source["digest"].startswith("blake3:")
+    assert list(job["inputs"]) == ["extra"]
+    shown = findspot("job", "show", "latest").out
+    assert f"{source['url']} (4 B, {source['digest']})" in shown
+    assert job["inputs"]["extra"] in shown
+    (output,) = job["outputs"]
+    assert f"data = {source['url']} (4 B" in findspot("lineage", output).out
+    assert findspot("lineage", output, "--json").document()["sources"] == [source]
+
+
 def test_what_is_no_item(folder: Path, findspot: Command) -> None:
     for command in ("ls", "cat", "stat"):
         assert findspot("data", command, "nothing.csv").code == 3

@@ -135,3 +135,16 @@ def test_a_failure_in_short() -> None:
     bare = 'Traceback (most recent call last):\n  File "b.py", line 2, in inner\nE: no more\n'
     assert failure_text(Failure("E", "no more", bare)) == "no more\n  b.py:2 in inner"
     assert len(failure_text(Failure("E", "x" * 60_000))) < 2100
+
+
+def test_a_failure_deep_in_a_library_names_the_user_s_line() -> None:
+    deep = [
+        ("/home/ada/fit.py", "fit(x)"),
+        (np.__file__, "raise ValueError"),
+        (options.__file__, "raise"),
+        ("<frozen importlib._bootstrap>", "x"),
+    ]
+    frames = [f'  File "{file}", line 7, in f\n    {code}\n' for file, code in deep]
+    found = failure_text(Failure("E", "no", "".join(frames)))
+    assert found == "no\n  /home/ada/fit.py:7 in f: fit(x)"
+    assert options.__file__ in failure_text(Failure("E", "no", frames[2]))

@@ -10,8 +10,16 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 from findspot.catalog.database import Row, Session, chunks, marks, pairs
+from findspot.catalog.linking import SOURCE_COLUMNS, source_from
 from findspot.catalog.rows import JOB, STEP, VERSION, from_json, job_from, step_from, version_from
-from findspot.core.records import JobRecord, Lineage, LineageEdge, StepRecord, VersionRecord
+from findspot.core.records import (
+    JobRecord,
+    Lineage,
+    LineageEdge,
+    SourceRead,
+    StepRecord,
+    VersionRecord,
+)
 
 Place = tuple[str, str]
 """A job and the name of a step."""
@@ -50,6 +58,7 @@ class LineageReader:
             steps=self._steps,
             jobs=self._jobs({job for job, _ in self._steps}),
             edges=tuple(self._edges),
+            sources=self._sources() if direction == "upstream" else {},
         )
 
     # ------------------------------------------------------------------ upstream
@@ -157,6 +166,18 @@ class LineageReader:
         for place in new:
             self._steps.setdefault(place, None)
         return new
+
+    def _sources(self) -> dict[Place, tuple[SourceRead, ...]]:
+        found: dict[Place, list[SourceRead]] = {}
+        for row in self._select_in(
+            f"SELECT {SOURCE_COLUMNS} FROM sources WHERE job IN ({{}}) ORDER BY id",
+            dict.fromkeys(job for job, _ in self._steps),
+        ):
+            source = source_from(row)
+            place = (source.job, source.step or "")
+            if place in self._steps:
+                found.setdefault(place, []).append(source)
+        return {place: tuple(sources) for place, sources in found.items()}
 
     def _jobs(self, ids: Iterable[str]) -> dict[str, JobRecord]:
         rows: Iterator[Any] = self._select_in(

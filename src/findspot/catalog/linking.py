@@ -18,8 +18,8 @@ _SIGNATURE = insert(
     "ON CONFLICT (version, key) DO UPDATE SET signature = excluded.signature,"
     " owner = excluded.owner, time = excluded.time",
 )
-_SOURCE_COLUMNS = "job, step, name, url, size, etag, digest, modified, time"
-SOURCE = insert("sources", _SOURCE_COLUMNS.split(", "))
+SOURCE_COLUMNS = "job, step, name, url, size, etag, digest, modified, time"
+SOURCE = insert("sources", SOURCE_COLUMNS.split(", "))
 
 
 def add_links(session: Session, links: Iterable[Link]) -> None:
@@ -93,8 +93,8 @@ def source_row(source: SourceRead) -> Row:
 
 def sources_of(session: Session, job: str) -> list[SourceRead]:
     """See `Catalog.sources`."""
-    rows = session.rows(f"SELECT {_SOURCE_COLUMNS} FROM sources WHERE job = ? ORDER BY id", (job,))
-    return [_source_from(row) for row in rows]
+    rows = session.rows(f"SELECT {SOURCE_COLUMNS} FROM sources WHERE job = ? ORDER BY id", (job,))
+    return [source_from(row) for row in rows]
 
 
 def check_versions(session: Session, uids: set[str]) -> None:
@@ -114,7 +114,7 @@ def _link_from(row: Row) -> Link:
     return Link(row[0], row[1], row[2], row[3], row[4], moment(row[5]))
 
 
-def _source_from(row: Row) -> SourceRead:
+def source_from(row: Row) -> SourceRead:
     return SourceRead(
         job=row[0],
         step=row[1],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from findspot.artifacts.version import ArtifactVersion
-    from findspot.core.records import Failure, Lineage, Snapshot, StepRecord, TagEvent
+    from findspot.core.records import Failure, Lineage, Snapshot, SourceRead, StepRecord, TagEvent
     from findspot.engine.jobs import Job
 
 
@@ -46,7 +46,7 @@ def version_document(version: ArtifactVersion, *, files: bool = False) -> dict[s
 
 
 def job_document(job: Job, *, details: bool = False) -> dict[str, Any]:
-    """One job; with ``details``, its steps, metrics, outputs and environment too."""
+    """One job; with ``details``, its steps, metrics, what it read and made, and environment too."""
     record = job.record
     document: dict[str, Any] = {
         "id": record.id,
@@ -71,6 +71,8 @@ def job_document(job: Job, *, details: bool = False) -> dict[str, Any]:
     if details:
         document["steps"] = [step_document(step.record) for step in job.steps.values()]
         document["metrics"] = job.metrics
+        document["inputs"] = {name: v.uri for name, v in job.inputs.items()}
+        document["sources"] = [source_document(source) for source in job.sources]
         document["outputs"] = {name: v.uri for name, v in job.outputs.items()}
         document["environment"] = dict(job.environment)
     return document
@@ -146,6 +148,24 @@ def lineage_document(lineage: Lineage) -> dict[str, Any]:
             }
             for edge in lineage.edges
         ],
+        "sources": [
+            source_document(source) for sources in lineage.sources.values() for source in sources
+        ],
+    }
+
+
+def source_document(source: SourceRead) -> dict[str, Any]:
+    """What a job read from outside the workspace."""
+    return {
+        "job": source.job,
+        "step": source.step or "",
+        "name": source.name,
+        "url": source.url,
+        "size": source.size,
+        "etag": source.etag,
+        "digest": source.digest,
+        "modified": _time(source.modified),
+        "time": _time(source.time),
     }
 
 

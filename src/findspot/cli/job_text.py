@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import typer
 
-from findspot.cli.printing import coloured, duration, print_fields, print_table, short_id
+from findspot.cli.printing import (
+    coloured,
+    duration,
+    print_fields,
+    print_table,
+    short_digest,
+    short_id,
+)
+from findspot.cli.printing import size as file_size
 
 if TYPE_CHECKING:
-    from findspot.core.records import Failure
+    from findspot.core.records import Failure, SourceRead
     from findspot.engine.jobs import Job
 
 _LONGEST = 2000
+_LIBRARY = re.compile(
+    r"[/\\](site-packages|dist-packages|lib[/\\]python3\.\d+)[/\\]|"
+    + re.escape(str(Path(__file__).parent.parent) + os.sep)
+    + "|^<frozen"
+)
 _FRAME = re.compile(r'^  File "(?P<file>.+)", line (?P<line>\d+), in (?P<name>.+)$', re.MULTILINE)
 
 
@@ -32,7 +47,8 @@ def print_job(job: Job, *, failure_to: TextIO) -> None:
             ("created", f"{job.created.astimezone():%Y-%m-%d %H:%M:%S} by {job.owner}"),
             ("took", duration(job.duration)),
             ("parameters", dict(job.params)),
-            ("artifacts", {name: v.uri for name, v in job.artifacts.items()}),
+            ("inputs", {name: v.uri for name, v in job.inputs.items()}),
+            ("read", [source_text(source) for source in job.sources]),
             ("labels", dict(job.labels)),
             ("seed", job.seed),
             ("metrics", {name: round(value, 6) for name, value in job.metrics.items()}),
@@ -65,8 +81,21 @@ def print_job(job: Job, *, failure_to: TextIO) -> None:
         typer.echo(f"\n{failure_text(job.failure)}\n{hint}", file=failure_to)
 
 
+def source_text(source: SourceRead) -> str:
+    """Where bytes from outside the workspace were read, and which they were."""
+    facts = []
+    if source.size is not None:
+        facts.append(file_size(source.size))
+    if source.digest is not None:
+        facts.append(short_digest(source.digest))
+    elif source.etag is not None:
+        facts.append(f"etag {source.etag}")
+    return f"{source.url} ({', '.join(facts)})" if facts else source.url
+
+
 def failure_text(failure: Failure) -> str:
-    """What went wrong, and the line of code where it did; the traceback is in the log.
+    """What went wrong, and the line of code where it did, of the user's own code where it is in the
+    traceback, which is in the log.
 
     >>> from findspot.core.records import Failure
     >>> trace = 'Traceback (most recent call last):\\n  File "fit.py", line 3, in fit\\n    1 / 0'
@@ -80,7 +109,9 @@ def failure_text(failure: Failure) -> str:
     frames = list(_FRAME.finditer(failure.traceback))
     if not frames:
         return message
-    last = frames[-1]
+    last = next(
+        (frame for frame in reversed(frames) if not _LIBRARY.search(frame["file"])), frames[-1]
+    )
     following = failure.traceback[last.end() :].lstrip("\n").splitlines()
     code = following[0].strip() if following and following[0].startswith("    ") else ""
     place = f"{last['file']}:{last['line']} in {last['name']}"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from rich.text import Text
 from rich.tree import Tree
 
-from findspot.cli.printing import short_id
+from findspot.cli.job_text import source_text
+from findspot.cli.printing import printable, short_id
 
 if TYPE_CHECKING:
     from findspot.core.records import Lineage, LineageEdge
@@ -49,6 +50,8 @@ class _Tree:
                     continue
                 self._shown.add(place)
                 below = branch.add(self._step(place))
+                for source in self._lineage.sources.get(place, ()):
+                    below.add(Text(printable(f"{source.name} = {source_text(source)}")))
                 for follower in self._versions[place]:
                     label = self._version(follower.version, follower.name)
                     if follower.version in self._shown:

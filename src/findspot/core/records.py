@@ -504,3 +504,5 @@ class Lineage:
     steps: Mapping[tuple[str, str], StepRecord | None]
     jobs: Mapping[str, JobRecord]
     edges: tuple[LineageEdge, ...]
+    sources: Mapping[tuple[str, str], tuple[SourceRead, ...]] = field(default_factory=dict)
+    """What the steps that made something read from outside the workspace; empty downstream."""

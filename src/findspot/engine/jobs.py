@@ -20,6 +20,7 @@ from findspot.core.records import (
     JobUpdate,
     LogLine,
     MetricPoint,
+    SourceRead,
     StepRecord,
     now,
 )
@@ -32,6 +33,16 @@ if TYPE_CHECKING:
 
 _SHORTEST = 4
 _SEARCHED = 1000
+_LOOKED_UP = (
+    "artifacts",
+    "inputs",
+    "sources",
+    "outputs",
+    "steps",
+    "metric_points",
+    "log_lines",
+    "environment",
+)
 
 
 class Job:
@@ -110,6 +121,27 @@ class Job:
         return self._versions(self.record.artifacts)
 
     @cached_property
+    def inputs(self) -> Mapping[str, ArtifactVersion]:
+        """The versions that it was given or that its code loaded, by name, without those that it
+        made itself; deleted ones are left out."""
+        uids = {
+            f"{read.step}.{read.name}" if read.step else read.name: read.version
+            for read in self.space.catalog.inputs(self.id)
+        }
+        found = {
+            name: version
+            for name, version in self._versions(uids).items()
+            if version.producer is None or version.producer.job != self.id
+        }
+        return {**self.artifacts, **found}
+
+    @cached_property
+    def sources(self) -> list[SourceRead]:
+        """What it read from outside the workspace (data items), in the order of reading: URL, size,
+        etag and digest as far as they are known."""
+        return self.space.catalog.sources(self.id)
+
+    @cached_property
     def outputs(self) -> Outputs:
         """The saved outputs by name."""
         return Outputs(self, self._versions(self.space.catalog.outputs(self.id)))
@@ -171,7 +203,7 @@ class Job:
         if record is None:
             raise NotFound("job", self.id)
         self.record = settle(self.space, record)
-        for name in ("artifacts", "outputs", "steps", "metric_points", "log_lines", "environment"):
+        for name in _LOOKED_UP:
             self.__dict__.pop(name, None)
         return self
 
