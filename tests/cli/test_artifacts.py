@@ -279,7 +279,8 @@ def test_a_download_to_where_nothing_can_be(workspace: Path, findspot: Command) 
     outcome = findspot("artifact", "download", "a", "-o", "file")
     assert outcome.code == 1
     assert outcome.err.startswith("findspot: ")
-    assert "file" in outcome.err
+    assert "file: The folder cannot be written to" in outcome.err
+    assert "workspace" not in outcome.err
     assert "Traceback" not in outcome.err
 
 

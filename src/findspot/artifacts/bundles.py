@@ -152,7 +152,7 @@ def _write(
                     progress(done, total)
         draft.replace(target)
     except OSError as error:
-        raise storage_error(error, str(target)) from error
+        raise storage_error(error, str(target), "The file") from error
     finally:
         with suppress(OSError):  # where it could not be made it cannot be taken away
             draft.unlink(missing_ok=True)

@@ -23,10 +23,11 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsp
 
 from findspot.artifacts.settings import FILE_NAME, write_default_settings
 from findspot.core.digests import hash_bytes
-from findspot.core.errors import FindspotError
+from findspot.core.errors import FindspotError, StorageFull
 from findspot.store.errors import write_failure
 
 FOLDER_NAME = ".findspot"
+WORKSPACE = "The workspace"
 _PLACE_PARAMETERS = frozenset({"host", "hostaddr", "port", "dbname", "service"})
 _USER = re.compile(r"(://[^/?#:@]*):[^/?#]*@")
 _PASSWORD = re.compile(r"([?&](?:ssl)?password=)[^&#]*")
@@ -147,13 +148,19 @@ def write_once(file: Path, data: bytes, mode: int = 0o644) -> bool:
     return True
 
 
-def storage_error(error: OSError, where: str) -> FindspotError:
-    """The Findspot error for an operating system's refusal to write."""
+def storage_error(error: OSError, where: str, what: str = WORKSPACE) -> FindspotError:
+    """The Findspot error for an operating system's refusal to write.
+
+    Args:
+        what: is written to, as the error calls it.
+    """
     failure = write_failure(error, where)
-    if isinstance(failure, FindspotError):
+    if isinstance(failure, StorageFull) or (
+        isinstance(failure, FindspotError) and what == WORKSPACE
+    ):
         return failure
     return FindspotError(
-        f"The workspace cannot be written to: {error.strerror or error}.",
+        f"{what} cannot be written to: {error.strerror or error}.",
         where=where,
         how="Check that the folder exists, is a folder, and that you may write to it.",
     )

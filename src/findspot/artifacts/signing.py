@@ -107,7 +107,7 @@ def generate_key(path: str | os.PathLike[str]) -> str:
         if not write_once(beside, f"{public}\n".encode(), mode=0o644):
             raise _taken(beside)
     except OSError as error:
-        raise storage_error(error, os.fspath(private)) from error
+        raise storage_error(error, os.fspath(private), "The file") from error
     return public
 
 

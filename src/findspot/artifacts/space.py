@@ -518,7 +518,8 @@ class ArtifactSpace(OpenedWorkspace):
             for entry in found.files:
                 copy_file(source, entry, targets[entry.path])
         except OSError as error:
-            raise storage_error(error, os.fspath(error.filename or folder)) from error
+            place = os.fspath(error.filename or folder)
+            raise storage_error(error, place, "The folder") from error
         return sorted(targets.values())
 
     def verify(

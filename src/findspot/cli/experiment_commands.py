@@ -86,7 +86,8 @@ def experiments(
             )
             for each, run in newest
         ),
-        empty="There are no experiments. Run one: findspot experiment run file.py:name",
+        empty="No experiment was run yet. Run one: findspot experiment run file.py:name\n"
+        "Jobs that carry an experiment's name: findspot jobs --experiment NAME",
         whole=("experiment", "status", "cells", "started"),
     )
     if found.next is not None:
