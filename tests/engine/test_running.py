@@ -91,6 +91,11 @@ class TestOnEveryExecutor:
             failure = job.steps["too_slow"].failure
             assert failure is not None
             assert failure.type == "StepTimeout"
+            if executor in ("inline", "processes"):  # elsewhere it was stopped from outside
+                assert "in too_slow" in failure.traceback
+                assert "timeouts.py" not in failure.traceback
+            assert job.failure is not None
+            assert job.failure.message.startswith("step 'too_slow': StepTimeout: The step took")
             duration = job.steps["too_slow"].duration
             assert duration is not None
             assert duration.total_seconds() < 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import traceback
 from pathlib import Path
 from types import TracebackType
@@ -10,6 +11,9 @@ from findspot.core.errors import FindspotError
 from findspot.core.records import Failure
 
 _OWN = str(Path(__file__).resolve().parent.parent)
+_PASSED_THROUGH = contextlib.__file__
+"""Between Findspot's own frames, where it waits in a ``with`` statement."""
+
 _LIMIT = 64 * 1024
 
 
@@ -28,7 +32,8 @@ def failure_of(error: BaseException) -> Failure:
 
 def _users_part(trace: TracebackType | None) -> TracebackType | None:
     while trace is not None:
-        if not trace.tb_frame.f_code.co_filename.startswith(_OWN):
+        file = trace.tb_frame.f_code.co_filename
+        if not file.startswith(_OWN) and file != _PASSED_THROUGH:
             return trace
         trace = trace.tb_next
     return None

@@ -433,7 +433,8 @@ def _failure_of_steps(records: Mapping[str, StepRecord]) -> Failure | None:
     skipped = sum(r.status == "skipped" for r in records.values())
     others = f" ({len(failed) - 1} more failed)" if len(failed) > 1 else ""
     lost = f" ({skipped} skipped)" if skipped else ""
+    said = first.failure.message.removeprefix(f"step {first.name}: ")
     return replace(
         first.failure,
-        message=f"step {first.name!r}: {first.failure.type}: {first.failure.message}{others}{lost}",
+        message=f"step {first.name!r}: {first.failure.type}: {said}{others}{lost}",
     )

@@ -43,8 +43,8 @@ def _by_signal(step: str, seconds: float) -> Iterator[None]:
     remaining, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
-    except _TimeUp:
-        raise StepTimeout(step, seconds) from None
+    except _TimeUp as up:
+        raise _told(up, step, seconds) from None
     finally:
         signal.setitimer(signal.ITIMER_REAL, remaining, interval)
         signal.signal(signal.SIGALRM, before)
@@ -73,5 +73,15 @@ def _by_thread(step: str, seconds: float) -> Iterator[None]:
             with lock:
                 over = True
             timer.cancel()
-    except _TimeUp:
-        raise StepTimeout(step, seconds) from None
+    except _TimeUp as up:
+        raise _told(up, step, seconds) from None
+
+
+def _told(up: _TimeUp, step: str, seconds: float) -> StepTimeout:
+    """With the traceback of the task's code as it was interrupted, without what interrupted it."""
+    trace = last = up.__traceback__
+    while last is not None and last.tb_next is not None:
+        if last.tb_next.tb_next is None and last.tb_next.tb_frame.f_code.co_filename == __file__:
+            last.tb_next = None
+        last = last.tb_next
+    return StepTimeout(step, seconds).with_traceback(trace)
