@@ -13,7 +13,7 @@ SERVER_KINDS = frozenset({"postgres", "s3"})
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The quick loop does without servers: what runs on PostgreSQL or S3 too is marked slow there."""
+    """The quick loop does without servers: tests on PostgreSQL or S3 are marked slow."""
     for item in items:
         callspec = getattr(item, "callspec", None)
         chosen = (

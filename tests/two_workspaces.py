@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from findspot import Workspace
+from findspot.core.records import JobQuery
 
 
 def make_workspace(folder: Path, name: str) -> Workspace:
@@ -12,6 +14,19 @@ def make_workspace(folder: Path, name: str) -> Workspace:
     workspace = Workspace(folder / name)
     workspace.init()
     return workspace
+
+
+def everything(ws: Workspace) -> dict[str, Any]:
+    """What is recorded in a workspace, to be compared."""
+    jobs = ws.catalog.search_jobs(JobQuery(limit=1000)).items
+    return {
+        "counts": ws.catalog.counts(),
+        "versions": sorted(v.uid for p in ws.projects() for v in ws.iterate(project=p)),
+        "jobs": sorted(job.id for job in jobs),
+        "lines": [len(ws.catalog.log(job.id)) for job in jobs],
+        "events": len(ws.catalog.events()),
+        "blobs": sorted(blob.digest for blob in ws.store.list()),
+    }
 
 
 class Booby:

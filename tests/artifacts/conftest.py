@@ -12,6 +12,7 @@ from findspot import Workspace
 from findspot.core.ids import new_uid
 from object_storage import s3_bucket, s3_server, s3_through_proxy
 from postgres import postgres_server, postgres_url
+from two_workspaces import make_workspace
 
 __all__ = ["postgres_server", "postgres_url", "s3_bucket", "s3_server", "s3_through_proxy"]
 
@@ -22,6 +23,20 @@ def local(tmp_path: Path) -> Iterator[Workspace]:
     with Workspace(tmp_path) as workspace:
         workspace.init()
         yield workspace
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Iterator[Workspace]:
+    workspace = make_workspace(tmp_path, "one")
+    yield workspace
+    workspace.close()
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[Workspace]:
+    workspace = make_workspace(tmp_path, "two")
+    yield workspace
+    workspace.close()
 
 
 @pytest.fixture(params=["local", "memory", "postgres"])

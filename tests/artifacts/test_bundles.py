@@ -37,20 +37,6 @@ GOLDEN = Path(__file__).parent / "golden" / "format1.findspot"
 
 
 @pytest.fixture
-def one(tmp_path: Path) -> Iterator[Workspace]:
-    workspace = make_workspace(tmp_path, "one")
-    yield workspace
-    workspace.close()
-
-
-@pytest.fixture
-def two(tmp_path: Path) -> Iterator[Workspace]:
-    workspace = make_workspace(tmp_path, "two")
-    yield workspace
-    workspace.close()
-
-
-@pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "out.findspot"
 

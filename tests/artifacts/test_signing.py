@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,21 +37,6 @@ from findspot.artifacts.version import ArtifactVersion
 from findspot.core.digests import hash_bytes
 from findspot.core.errors import FindspotError, InvalidName
 from findspot.core.records import Signature, now
-from two_workspaces import make_workspace
-
-
-@pytest.fixture
-def one(tmp_path: Path) -> Iterator[Workspace]:
-    workspace = make_workspace(tmp_path, "one")
-    yield workspace
-    workspace.close()
-
-
-@pytest.fixture
-def two(tmp_path: Path) -> Iterator[Workspace]:
-    workspace = make_workspace(tmp_path, "two")
-    yield workspace
-    workspace.close()
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ import pytest
 
 from findspot import Workspace, pipeline, task
 from findspot.artifacts.arrival import DifferentContent, UnsoundRecord, record
-from findspot.artifacts.exchange import Shipment, collect
+from findspot.artifacts.exchange import collect
 from findspot.artifacts.kinds.updates import described
 from findspot.artifacts.links import BrokenLink, link, links, resolve
 from findspot.artifacts.transfer import pull, push
@@ -27,23 +26,9 @@ from findspot.artifacts.trust import UntrustedVersion
 from findspot.catalog.protocol import Batch, NewVersion
 from findspot.core.digests import hash_bytes
 from findspot.core.errors import BlobDamaged, BlobMissing, FindspotError, NotFound
-from findspot.core.records import FileEntry, JobQuery, manifest_digest, now
+from findspot.core.records import FileEntry, manifest_digest, now
 from findspot.models import update_model
-from two_workspaces import Booby, make_workspace
-
-
-@pytest.fixture
-def one(tmp_path: Path) -> Iterator[Workspace]:
-    workspace = make_workspace(tmp_path, "one")
-    yield workspace
-    workspace.close()
-
-
-@pytest.fixture
-def two(tmp_path: Path) -> Iterator[Workspace]:
-    workspace = make_workspace(tmp_path, "two")
-    yield workspace
-    workspace.close()
+from two_workspaces import Booby, everything
 
 
 @task(name="double")
@@ -54,19 +39,6 @@ def double(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 @pipeline(name="doubling")
 def doubling(x: Any, times: int = 2) -> Any:
     return {"doubled": double(x)}
-
-
-def everything(ws: Workspace) -> dict[str, Any]:
-    """What is recorded in a workspace, to be compared."""
-    jobs = ws.catalog.search_jobs(JobQuery(limit=1000)).items
-    return {
-        "counts": ws.catalog.counts(),
-        "versions": sorted(v.uid for p in ws.projects() for v in ws.iterate(project=p)),
-        "jobs": sorted(job.id for job in jobs),
-        "lines": [len(ws.catalog.log(job.id)) for job in jobs],
-        "events": len(ws.catalog.events()),
-        "blobs": sorted(blob.digest for blob in ws.store.list()),
-    }
 
 
 def test_a_version_arrives_as_it_was(one: Workspace, two: Workspace) -> None:
@@ -242,80 +214,6 @@ class TestLineage:
         mine = two.add_plugin(plugin)
         push(one, two, "made")
         assert two.get_job(job.id).record.plugins == {"keeper": mine.id}
-
-
-class TestUnsoundRecords:
-    """What another catalog claims is not believed."""
-
-    @pytest.fixture
-    def shipment(self, one: Workspace, tmp_path: Path) -> Shipment:
-        plugin = tmp_path / "keeper"
-        plugin.mkdir()
-        (plugin / "tasks.py").write_text(
-            "from findspot.plugins import register\n@register\ndef make() -> int:\n    return 1\n"
-        )
-        (tmp_path / "g.yaml").write_text(
-            "plugins: [keeper]\ngraph:\n  s: {task: make}\n"
-            "artifact_outputs:\n  made: {contents: $s}\n"
-        )
-        one.run(tmp_path / "g.yaml")
-        return collect(one, [one.get_artifact("made").record], "full")
-
-    def refused(self, two: Workspace, shipment: Shipment) -> None:
-        before = everything(two)
-        with pytest.raises(UnsoundRecord):
-            record(two, shipment, refresh=True)
-        assert everything(two) == before
-
-    def test_files_of_a_version(self, two: Workspace, shipment: Shipment) -> None:
-        new = shipment.versions[0]
-        forged = replace(new.files[0], digest=hash_bytes(b"other"))
-        shipment.versions[0] = NewVersion(new.record, (forged,))
-        self.refused(two, shipment)
-
-    @pytest.mark.parametrize(
-        "change",
-        [{"key": "../up"}, {"project": "a/b"}, {"kind": "thing"}, {"tags": ("latest",)}],
-        ids=lambda change: next(iter(change)),
-    )
-    def test_names(self, two: Workspace, shipment: Shipment, change: dict[str, Any]) -> None:
-        new = shipment.versions[0]
-        shipment.versions[0] = NewVersion(replace(new.record, **change), new.files)
-        self.refused(two, shipment)
-
-    def test_paths_of_files(self, two: Workspace, shipment: Shipment) -> None:
-        new = shipment.versions[0]
-        files = (replace(new.files[0], path="../../evil"),)
-        digest = manifest_digest(files, new.record.handler)
-        shipment.versions[0] = NewVersion(replace(new.record, digest=digest), files)
-        self.refused(two, shipment)
-
-    def test_files_of_a_plugin(self, two: Workspace, shipment: Shipment) -> None:
-        """Otherwise who registers the right files later would be given these."""
-        for i, snapshot in enumerate(shipment.snapshots):
-            if snapshot.resource == "plugin":
-                data = b"print('evil')"
-                file = FileEntry("tasks.py", hash_bytes(data), len(data), data)
-                shipment.snapshots[i] = replace(snapshot, files=(file,))
-        self.refused(two, shipment)
-
-    def test_the_graph_of_an_entrypoint(self, two: Workspace, shipment: Shipment) -> None:
-        for i, snapshot in enumerate(shipment.snapshots):
-            if snapshot.resource == "entrypoint":
-                shipment.snapshots[i] = replace(snapshot, body={"evil": True})
-        self.refused(two, shipment)
-
-    def test_documents(self, two: Workspace, shipment: Shipment) -> None:
-        shipment.documents = dict.fromkeys(shipment.documents, b"{}")
-        self.refused(two, shipment)
-
-    def test_sound_ones_arrive_and_plugins_stay_apart(
-        self, one: Workspace, two: Workspace, shipment: Shipment, tmp_path: Path
-    ) -> None:
-        record(two, shipment, refresh=True)
-        assert two.plugins() == []
-        mine = two.add_plugin(tmp_path / "keeper")
-        assert mine.id != one.get_plugin("keeper").id
 
 
 class TestTrust:

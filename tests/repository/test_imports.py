@@ -59,6 +59,9 @@ def imports(file: Path) -> Iterator[tuple[str, int]]:
 @pytest.mark.parametrize("folder", ["src", "tests", "benchmarks"])
 def test_what_is_imported_is_asked_for(folder: str) -> None:
     allowed = asked_for(tests=folder != "src")
+    if folder == "benchmarks":
+        lines = (ROOT / "benchmarks" / "peers.txt").read_text().split()
+        allowed |= {canonicalize_name(Requirement(line).name) for line in lines}
     own = {"findspot", "benchmarks"} | {
         path.stem for path in (ROOT / "tests").glob("*.py") if path.stem != "conftest"
     }
