@@ -22,7 +22,7 @@ from findspot.engine.budgets import (
     supply_of,
 )
 from findspot.engine.cards import VISIBLE, cards_here, seeing
-from findspot.engine.schedule import Schedule
+from findspot.engine.step_order import StepOrder
 from findspot.graph.task_options import TaskOptions
 from findspot.graph.tasks import InvalidTask
 
@@ -128,18 +128,18 @@ def test_a_small_step_overtakes_one_that_must_wait(ws: Workspace) -> None:
         return {"a": alone(1), "b": alone(2), "c": small(3), "d": light(4)}
 
     plan = mixed.plan()
-    schedule = Schedule(plan, Machine(ALONE + 0.5, 1 << 40))
+    order = StepOrder(plan, Machine(ALONE + 0.5, 1 << 40))
     names = []
     first = None
-    while (item := schedule.next()) is not None:
-        schedule.take(item)
+    while (item := order.next()) is not None:
+        order.take(item)
         first = first or item
         names.append(plan.order[item.position])
     assert names == ["alone", "small", "light"]
-    assert schedule.pending
+    assert order.pending
     assert first is not None
-    schedule.give(first)
-    following = schedule.next()
+    order.give(first)
+    following = order.next()
     assert following is not None
     assert plan.order[following.position] == "alone_2"
 

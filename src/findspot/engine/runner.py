@@ -26,9 +26,9 @@ from findspot.engine.keys import key_of, key_parts, named_arguments, sources_doc
 from findspot.engine.made import Made, element_name, export
 from findspot.engine.plans import Plan
 from findspot.engine.reusing import Earlier
-from findspot.engine.schedule import Item, Schedule
 from findspot.engine.singles import Singles
 from findspot.engine.sources import PluginHandler
+from findspot.engine.step_order import Item, StepOrder
 from findspot.engine.values import NOT_LOADED, Arguments, Saved, replaced, saved_in
 from findspot.graph.spec import Step
 from findspot.graph.task_options import CachePolicy
@@ -122,31 +122,31 @@ class Runner:
         Raises:
             KeyboardInterrupt: after the records say so.
         """
-        schedule = Schedule(self._plan, executor)
+        order = StepOrder(self._plan, executor)
         running: dict[str, Item] = {}
         try:
-            while schedule.pending or running or self._elsewhere:
+            while order.pending or running or self._elsewhere:
                 while len(running) < executor.slots:
-                    item = schedule.next()
+                    item = order.next()
                     if item is None:
                         break
-                    call = self._prepare(item, schedule)
+                    call = self._prepare(item, order)
                     if call is not None:
-                        claim = schedule.take(item)
+                        claim = order.take(item)
                         executor.start(call if claim is None else replace(call, claim=claim))
                         running[call.step] = item
                 if running:
                     result = executor.result()
                     item = running.pop(result.step)
-                    schedule.give(item)
-                    self._complete(result, schedule)
+                    order.give(item)
+                    self._complete(result, order)
                     if result.interrupted:
                         raise KeyboardInterrupt
-                    self._settled(item, schedule)
+                    self._settled(item, order)
                 elif self._elsewhere:
                     time.sleep(_LOOK_AGAIN)
                 while self._elsewhere:
-                    schedule.add(self._elsewhere.pop())
+                    order.add(self._elsewhere.pop())
         except BaseException:
             self._stop()
             raise
@@ -155,9 +155,9 @@ class Runner:
 
     # ------------------------------------------------------------------ one step
 
-    def _prepare(self, item: Item, schedule: Schedule) -> StepCall | None:
+    def _prepare(self, item: Item, order: StepOrder) -> StepCall | None:
         """A call to start; None where there is none to start now: the step is settled (reused,
-        skipped or failed), has others to wait for, or its calls are in the schedule."""
+        skipped or failed), has others to wait for, or its calls are in the order."""
         step = self._plan.graph.steps[self._plan.order[item.position]]
         try:
             if item.element >= 0:
@@ -165,11 +165,11 @@ class Runner:
             else:
                 chosen = self._chosen(step)
                 if chosen is None:
-                    self._settled(item, schedule)
+                    self._settled(item, order)
                     return None
                 step = chosen
                 if step.each:
-                    self._open(step, item, schedule)
+                    self._open(step, item, order)
                     return None
             finished = self._before.get(step.name)
             if item.element >= 0 and not self._mapped[self._plan.order[item.position]].resumed:
@@ -184,7 +184,7 @@ class Runner:
             return None
         except Exception as error:
             self._fail(step, error)
-        self._settled(item, schedule)
+        self._settled(item, order)
         return None
 
     def _chosen(self, step: Step) -> Step | None:
@@ -224,7 +224,7 @@ class Runner:
     def _skip(self, step: Step, reason: str) -> None:
         self._settle(self._record(step, status="skipped", parts={"skipped": reason}))
 
-    def _settled(self, item: Item, schedule: Schedule) -> None:
+    def _settled(self, item: Item, order: StepOrder) -> None:
         """A step, or a call of a mapped one, is done; what waited for it may be free."""
         name = self._plan.order[item.position]
         if item.element >= 0:
@@ -237,11 +237,11 @@ class Runner:
             if mapped.waiting:
                 return
             self._close(mapped)
-        schedule.release(name)
+        order.release(name)
 
     # ------------------------------------------------------------------ mapped steps
 
-    def _open(self, step: Step, item: Item, schedule: Schedule) -> None:
+    def _open(self, step: Step, item: Item, order: StepOrder) -> None:
         """Take the lists of a mapped step apart, and let its calls start."""
         given = {name: replaced(value, self._made.value_of) for name, value in step.each.items()}
         graph, project = self._plan.graph.name, self._job.project
@@ -279,10 +279,10 @@ class Runner:
         self._recorder.finished(record, elements.made, cache=False)
         self._tell(record)
         if elements.count:
-            schedule.open(item, elements.count)
+            order.open(item, elements.count)
         else:
             self._close(mapped)
-            schedule.release(step.name)
+            order.release(step.name)
 
     def _known_elements(self, before: StepRecord | None, key: str | None) -> Mapping[str, Saved]:
         """Elements that were saved by an earlier attempt, or by an earlier job."""
@@ -435,7 +435,7 @@ class Runner:
             self._elsewhere.append(item)
         return elsewhere
 
-    def _computed(self, key: str | None, schedule: Schedule) -> None:
+    def _computed(self, key: str | None, order: StepOrder) -> None:
         """Let equal steps that waited go on: they find what was made, or run themselves."""
         if key is None or not self._singles.runs(key):
             return
@@ -443,10 +443,10 @@ class Runner:
         if waiting or self._singles.announced(key):
             self._recorder.flush()
         for item in waiting:
-            schedule.add(item)
+            order.add(item)
         self._singles.end(key)
 
-    def _complete(self, result: StepResult, schedule: Schedule) -> None:
+    def _complete(self, result: StepResult, order: StepOrder) -> None:
         if result.said is not None:
             self._recorder.merge(result.said)
         status: StepStatus = "finished"
@@ -463,7 +463,7 @@ class Runner:
         )
         if result.failure is not None:
             self._settle(record)
-            self._computed(record.key, schedule)
+            self._computed(record.key, order)
             return
         if result.logged:
             record = replace(record, parts={**record.parts, "logged": result.logged})
@@ -473,7 +473,7 @@ class Runner:
         self.records[result.step] = record
         self._recorder.finished(record, list(result.versions.values()), cache=True)
         self._tell(record)
-        self._computed(record.key, schedule)
+        self._computed(record.key, order)
 
     # ------------------------------------------------------------------ reuse
 

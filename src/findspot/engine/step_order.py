@@ -25,7 +25,7 @@ class Item(NamedTuple):
     last: int = -1
 
 
-class Schedule:
+class StepOrder:
     """Steps in the plan's order, as far as they are free to start.
 
     Of a mapped step only the next element is held, so that a waiting one costs nothing.
