@@ -13,13 +13,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from findspot import task
-from findspot.experiments.artifact import Artifact
-from findspot.experiments.context import CellContext
+from findspot import Artifact, CellContext, Experiment, Hypothesis, Treatment, task
 from findspot.experiments.errors import NoRun
-from findspot.experiments.experiment import Experiment
-from findspot.experiments.hypotheses import Hypothesis
-from findspot.experiments.treatments import Treatment
 
 model_file = Artifact("model.joblib", kind="model")
 

@@ -10,10 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from findspot.experiments.artifact import Artifact
-from findspot.experiments.context import CellContext
-from findspot.experiments.experiment import Experiment
-from findspot.experiments.treatments import Treatment
+from findspot import Artifact, CellContext, Experiment, Treatment
 
 model_file = Artifact("model.bin")
 data_file = Artifact("data.json")

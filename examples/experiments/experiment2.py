@@ -14,10 +14,7 @@ from pathlib import Path
 
 from experiment1 import exp1
 
-from findspot.experiments.context import CellContext
-from findspot.experiments.experiment import Experiment
-from findspot.experiments.experiment_graph import ExperimentGraph
-from findspot.experiments.treatments import Treatment
+from findspot import CellContext, Experiment, ExperimentGraph, Treatment
 
 
 def load_json(data: Path) -> dict[str, float]:
