@@ -14,7 +14,7 @@ import pytest
 from experiment_pieces import DATA, counted, numbers, save
 from findspot import CheckFailed, FindspotError, Workspace
 from findspot.experiments.context import CellContext
-from findspot.experiments.experiment import Experiment
+from findspot.experiments.experiment import Experiment, Strategy
 from findspot.experiments.results import Result
 from findspot.experiments.treatments import Treatment
 
@@ -155,11 +155,14 @@ def test_metadata_may_be_required(ws: Workspace, tmp_path: Path) -> None:
     assert consumer.run().status == "finished"
 
 
-def test_an_upstream_that_changed_makes_its_downstream_stale(ws: Workspace, tmp_path: Path) -> None:
+@pytest.mark.parametrize("strategy", ["rerun", "resume"])
+def test_an_upstream_that_changed_makes_its_downstream_stale(
+    ws: Workspace, tmp_path: Path, strategy: Strategy
+) -> None:
     producer = counted(tmp_path)
     producer.run()
     consumer = consume(producer)
-    first = consumer.run()
+    first = consumer.run(strategy=strategy)
     assert consumer.run(strategy="resume").ran == 0
     producer.run()  # the same bytes again
     assert consumer.run(strategy="resume").ran == 0
@@ -168,11 +171,27 @@ def test_an_upstream_that_changed_makes_its_downstream_stale(ws: Workspace, tmp_
     assert again.ran == 3
     assert again.notes[0].startswith("3 finished cells")
     assert again.metrics["sum"]["baseline"] == [5 * v for v in first.metrics["sum"]["baseline"]]
+    assert consumer.run(strategy=strategy).metrics == again.metrics
+
+
+@pytest.mark.parametrize("strategy", ["rerun", "resume", "fill"])
+def test_a_list_of_data_that_changed_is_run_again(ws: Workspace, strategy: Strategy) -> None:
+    def step(data: float, ctx: CellContext) -> None:
+        ctx.log_metric("twice", 2 * data)
+
+    def of(*data: float) -> Experiment:
+        return Experiment(name="of", datasource=list(data), pipeline=[step])
+
+    assert of(1.0, 2.0).run(strategy=strategy).metrics["twice"]["baseline"] == [2.0, 4.0]
+    assert of(1.0, 3.0).run(strategy=strategy).metrics["twice"]["baseline"] == [2.0, 6.0]
+    assert of(5.0, 3.0).run(strategy=strategy).metrics["twice"]["baseline"] == [10.0, 6.0]
+    back = of(1.0, 2.0).run(strategy=strategy)
+    assert back.metrics["twice"]["baseline"] == [2.0, 4.0]
 
 
 SCRIPT = """
 from experiment_pieces import save, numbers, DATA
-from findspot.experiments.experiment import Experiment
+from findspot.experiments.experiment import Experiment, Strategy
 experiment = Experiment({name} datasource=numbers, pipeline=[save], outputs=[DATA], replicates=2)
 assert experiment.run().status == "finished"
 """

@@ -109,6 +109,7 @@ def launch(
     entrypoint: Snapshot,
     plugins: Mapping[str, str] | None = None,
     file: str | None = None,
+    whole: bool = True,
 ) -> Job:
     """Run a plan as a new job, to its end.
 
@@ -120,6 +121,9 @@ def launch(
         entrypoint: the snapshot of the graph.
         plugins: plugin name to the id of its snapshot.
         file: where the pipeline's code is, so that a resume finds it.
+        whole: the snapshot has all of the graph. Where it has not, as in an experiment, whose cells
+            are given their data step by step, equal snapshots do not make equal jobs: each step is
+            looked up by itself.
 
     Raises:
         CheckFailed: a value is missing, unknown or of a wrong type, or a step asks for more than
@@ -165,7 +169,7 @@ def launch(
     )
     record = _with_artifact_path(space, record, options.artifact_path, entrypoint)
     key: Digest | None = None
-    if options.cache_mode == "on":
+    if options.cache_mode == "on" and whole:
         key = job_key(plan, chosen, entrypoint=entrypoint, project=project, seed=options.seed)
         earlier = None if key is None else repeated_job(space, key)
         if earlier is not None:

@@ -249,7 +249,7 @@ class Running:
             on_step=on_step,
         )
         with ahead:
-            launch(self.space, plan, {}, options, entrypoint=self._snapshot())
+            launch(self.space, plan, {}, options, entrypoint=self._snapshot(), whole=False)
         self.ahead = ahead.written
 
     def _snapshot(self) -> Snapshot:
