@@ -9,7 +9,7 @@ jobs, and last of all the events.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from findspot.catalog.database import Row, Session, chunks, insert, marks
 from findspot.catalog.errors import JobMoved, NameTaken
@@ -53,6 +53,8 @@ _PROJECT = insert("projects", ("name", "created"), _NOTHING)
 _GIVE_ONE = insert("artifacts", ARTIFACT, _GIVE_NUMBERS)
 _VERSION = insert("versions", VERSION_COLUMNS)
 _FILE = insert("files", ("owner", "path", "digest", "size", "in_store"))
+_FILE_ROWS = 10_000
+"""A version may have very many files: their rows are made as they are written."""
 _INLINE = insert("inline_blobs", ("digest", "data"), _NOTHING)
 _DOCUMENT = insert("documents", ("digest", "data"), _NOTHING)
 _LABEL = insert("labels", ("project", "name", "value", "created", "version"))
@@ -98,7 +100,7 @@ class BatchWriter:
         self._for_update = for_update
         self._numbers: dict[str, int] = {}
         self._inline: dict[str, bytes] = {}
-        self._files: list[Row] = []
+        self._files: list[tuple[str, Sequence[FileEntry]]] = []
         self._events: list[tuple[str, str | None, str]] = []
         self._now = 0
         self._versions = [
@@ -247,22 +249,28 @@ class BatchWriter:
             raise NameTaken(project, key, name)
         seen.add((project, key, name))
 
-    def _add_files(self, owner: str, files: Iterable[FileEntry]) -> bool:
+    def _add_files(self, owner: str, files: Sequence[FileEntry]) -> bool:
         """Note files to be written; whether some of them are in the store."""
         some = False
         for entry in files:
-            in_store = entry.inline is None
-            some = some or in_store
-            self._files.append((owner, entry.path, entry.digest, entry.size, in_store))
-            if entry.inline is not None:
+            if entry.inline is None:
+                some = True
+            else:
                 self._inline[entry.digest] = entry.inline
+        self._files.append((owner, files))
         return some
 
     def _write_blobs(self) -> None:
         session = self._session
         session.many(_INLINE, sorted(self._inline.items()))
-        session.many(_FILE, self._files)
+        for rows in chunks(self._file_rows(), _FILE_ROWS):
+            session.many(_FILE, rows)
         session.many(_DOCUMENT, sorted(self._batch.documents.items()))
+
+    def _file_rows(self) -> Iterator[Row]:
+        for owner, files in self._files:
+            for entry in files:
+                yield owner, entry.path, entry.digest, entry.size, entry.inline is None
 
     # ------------------------------------------------------------------ snapshots
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Generic, Literal, TypeVar, get_args
 
 from findspot.core.canonical import canonical_json
-from findspot.core.digests import Digest, hash_bytes
+from findspot.core.digests import Digest, Hasher, hash_bytes
 
 Kind = Literal[
     "file",
@@ -71,8 +71,16 @@ def manifest_digest(files: tuple[FileEntry, ...], handler: str) -> Digest:
     if len(files) == 1:
         entry = files[0]
         return hash_bytes(f"{handler}\0{entry.path}\0{entry.digest}\n".encode())
-    listing = "".join(f"{f.path}\0{f.digest}\n" for f in sorted(files, key=lambda f: f.path))
-    return hash_bytes(f"{handler}\0{listing}".encode())
+    hasher = Hasher()
+    hasher.update(f"{handler}\0".encode())
+    entries = sorted(files, key=lambda f: f.path)
+    for start in range(0, len(entries), _LISTED):  # the listing of all would be larger than they
+        part = entries[start : start + _LISTED]
+        hasher.update("".join([f"{f.path}\0{f.digest}\n" for f in part]).encode())
+    return hasher.digest()
+
+
+_LISTED = 1000
 
 
 @dataclass(frozen=True, slots=True)

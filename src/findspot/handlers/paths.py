@@ -108,7 +108,7 @@ class DirectoryHandler(Handler):
 
     def save(self, value: Any, folder: SaveFolder, /, **args: Any) -> None:
         root = _existing(value)
-        files, empty, problems = _survey(root)
+        files, links, empty, problems = _survey(os.fspath(root))
         if problems:
             listing = "\n  ".join(problems[:20])
             raise BadValue(
@@ -117,8 +117,8 @@ class DirectoryHandler(Handler):
                 how="Replace links that lead out of the folder by the files themselves; remove "
                 "devices, pipes and sockets; rename what has a bad name.",
             )
-        for name, source in files:
-            folder.add(name, source)
+        for name in files:
+            folder.add(name, Path(links.get(name) or root / name))
         if empty:
             folder.write(_EMPTY, "".join(f"{name}\n" for name in empty).encode())
 
@@ -148,22 +148,23 @@ class DirectoryHandler(Handler):
 
     def describe(self, value: Any) -> Mapping[str, Any]:
         count = size = 0
-        for file in _walk(value):
-            if file.is_file():
+        for _, entry in _walk(os.fspath(value)):
+            if entry.is_file():
                 count += 1
-                size += file.stat().st_size
+                size += entry.stat().st_size
         return {"folder_name": _text(value.resolve().name), "files": count, "bytes": size}
 
     def preview(self, value: Any) -> Preview | None:
         """The first names in it, with their sizes."""
         lines: list[str] = []
-        for file in _walk(value):
+        for name, entry in _walk(os.fspath(value)):
+            if entry.is_dir(follow_symlinks=False):
+                continue
             if len(lines) == _SHOWN:
                 lines.append("…")
                 break
-            if file.is_file():
-                name = file.relative_to(value).as_posix()
-                lines.append(f"{file.stat().st_size:>12,}  {_text(name)}")
+            if entry.is_file():
+                lines.append(f"{entry.stat().st_size:>12,}  {_text(name)}")
         return text_preview("\n".join(lines))
 
 
@@ -198,13 +199,17 @@ def _existing(path: Path) -> Path:
         raise BadValue(f"It cannot be read: {error}.", where=os.fspath(path)) from error
 
 
-def _survey(root: Path) -> tuple[list[tuple[str, Path]], list[str], list[str]]:
-    """(names and sources of the files, empty folders, what is wrong) below ``root``."""
-    files: list[tuple[str, Path]] = []
+def _survey(root: str) -> tuple[list[str], dict[str, str], list[str], list[str]]:
+    """What is below ``root``, whose own path holds no links: the names of the files, where those
+    that are links lead to, the empty folders, and what is wrong.
+
+    Of a file that is no link only the name is held, which its version needs anyway.
+    """
+    files: list[str] = []
+    links: dict[str, str] = {}
     empty: list[str] = []
     problems: list[str] = []
-    for path in _walk(root, folders=True):
-        name = path.relative_to(root).as_posix()
+    for name, entry in _walk(root):
         if name == _EMPTY:
             continue  # a folder that was loaded from a version; the list is made anew
         try:
@@ -213,38 +218,40 @@ def _survey(root: Path) -> tuple[list[tuple[str, Path]], list[str], list[str]]:
         except (FindspotError, UnicodeEncodeError) as error:
             problems.append(f"{_text(name)}: {getattr(error, 'what', error)}")
             continue
-        source = Path(os.path.realpath(path))  # Path.resolve raises for a loop of links
-        if path.is_symlink():
+        if entry.is_symlink():
+            source = Path(os.path.realpath(entry.path))  # Path.resolve raises for a loop of links
             if not source.exists():
                 problems.append(f"{name}: a link to nothing")
-                continue
-            if not source.is_relative_to(root):
+            elif not source.is_relative_to(root):
                 problems.append(f"{name}: a link that leads out of the folder, to {source}")
-                continue
-        if source.is_dir():
-            if path.is_symlink():
+            elif source.is_dir():
                 problems.append(f"{name}: a link to a folder")
-            elif not any(source.iterdir()):
-                empty.append(name)
-        elif source.is_file():
-            files.append((name, source))
+            elif source.is_file():
+                files.append(name)
+                links[name] = os.fspath(source)
+            else:
+                problems.append(f"{name}: a {_what(source)}")
+        elif entry.is_dir():
+            with os.scandir(entry.path) as listing:
+                if next(listing, None) is None:
+                    empty.append(name)
+        elif entry.is_file():
+            files.append(name)
         else:
-            problems.append(f"{name}: a {_what(source)}")
-    return files, empty, problems
+            problems.append(f"{name}: a {_what(Path(entry.path))}")
+    return files, links, empty, problems
 
 
-def _walk(folder: Path, *, folders: bool = False) -> Iterator[Path]:
-    """Everything below a folder in order of names; links to folders are not followed."""
+def _walk(folder: str, start: str = "") -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Everything below a folder in order of names, which ``start`` begins; links to folders are not
+    followed."""
     with os.scandir(folder) as listing:
         entries = sorted(listing, key=lambda entry: entry.name)
     for entry in entries:
-        path = folder / entry.name
+        name = start + entry.name
+        yield name, entry
         if entry.is_dir(follow_symlinks=False):
-            if folders:
-                yield path
-            yield from _walk(path, folders=folders)
-        else:
-            yield path
+            yield from _walk(entry.path, f"{name}/")
 
 
 def _what(path: Path) -> str:
