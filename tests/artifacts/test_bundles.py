@@ -302,7 +302,7 @@ class TestHostile:
         for data in (b"", b"not a zip", b"PK\x05\x06" + b"\0" * 18, b"PK\x03\x04" * 100):
             (tmp_path / "x").write_bytes(data)
             self.refused(empty, tmp_path / "x")
-        self.refused(empty, tmp_path / "missing", "no such file")
+        assert self.refused(empty, tmp_path / "missing", "no such file").exit_code == 3
         self.refused(empty, tmp_path, "folder")
 
     def test_cut_short_anywhere(self, good: Path, empty: Workspace) -> None:

@@ -64,6 +64,12 @@ class BadBundle(FindspotError):
         )
 
 
+class NoBundle(BadBundle):
+    """There is no file where a bundle was said to be."""
+
+    exit_code = 3
+
+
 class BundleTooNew(BadBundle):
     """A newer Findspot wrote the bundle."""
 
@@ -232,7 +238,7 @@ def _opened(file: Path) -> Iterator[_Bundle]:
     try:
         source = file.open("rb")
     except FileNotFoundError as error:
-        raise BadBundle(str(file), "there is no such file", how="Check the name.") from error
+        raise NoBundle(str(file), "there is no such file", how="Check the name.") from error
     except IsADirectoryError as error:
         raise BadBundle(str(file), "it is a folder", how="Name the file.") from error
     except OSError as error:
