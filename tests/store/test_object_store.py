@@ -7,16 +7,19 @@ import random
 import signal
 import subprocess
 import sys
+import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from findspot.core.digests import Digest, hash_bytes
 from findspot.core.errors import BlobDamaged, BlobMissing, ReadOnly, StorageFull
-from findspot.store import buffers, object_store, object_transfers, open_store
+from findspot.store import buffers, object_clients, object_store, object_transfers, open_store
 from findspot.store.errors import CannotSign, StoreUnreachable, StoreUnreadable, WriteRefused
 from findspot.store.object_clients import Place
 from findspot.store.object_store import ObjectBlobStore
@@ -209,6 +212,28 @@ def test_a_server_that_is_overloaded_for_a_while_is_asked_again(
     store = ObjectBlobStore(url)
     for data in (b"sherds", BIG):
         assert store.read(store.put(data).digest) == data
+
+
+def test_a_connection_that_went_silent_is_given_up_and_asked_anew(
+    s3_through_proxy: tuple[str, Proxy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(object_clients, "SILENCE", timedelta(seconds=0.5))
+    url, proxy = s3_through_proxy
+    store = ObjectBlobStore(url)
+    digest = store.put(b"sherds").digest
+    let_go, silent = threading.Event(), iter([True])
+
+    def fall_silent(asked: Asked) -> None:
+        if asked.method == "GET" and next(silent, False):
+            let_go.wait(60)
+
+    proxy.fault = fall_silent
+    began = time.monotonic()
+    try:
+        assert store.read(digest) == b"sherds"
+        assert time.monotonic() - began < 20
+    finally:
+        let_go.set()
 
 
 @pytest.mark.slow

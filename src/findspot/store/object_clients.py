@@ -115,11 +115,17 @@ def require_obstore(url: str) -> None:
         raise ExtraMissing(url, "obstore", "s3")
 
 
-def new_client(place: Place, *, retries: int) -> ObjectStore:
+SILENCE = timedelta(seconds=30)
+"""How long a server may send nothing before what was asked for is asked for again."""
+
+
+def new_client(place: Place, *, retries: int, reading: bool = False) -> ObjectStore:
     """A client of the bucket; nothing is sent yet.
 
     Args:
         retries: how often a failed request is sent again, with growing pauses.
+        reading: give a connection up that has gone silent, as one does whose other end vanished.
+            Not for uploads: while a part travels over a slow line, the server is silent too.
     """
     from obstore.store import AzureStore, GCSStore, S3Store
 
@@ -128,6 +134,8 @@ def new_client(place: Place, *, retries: int) -> ObjectStore:
         "timeout": timedelta(minutes=10),
         "connect_timeout": timedelta(seconds=10),
     }
+    if reading:
+        options["read_timeout"] = SILENCE
     retry: RetryConfig = {
         "max_retries": retries,
         "retry_timeout": timedelta(minutes=2),

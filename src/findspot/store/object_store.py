@@ -112,8 +112,9 @@ class ObjectBlobStore:
     def _transfers(self) -> Transfers:
         check_process(self.url)
         if self._made is None:
-            client = self._given or new_client(self._place, retries=self._retries)
-            self._made = Transfers(client, self._place, retries=self._retries)
+            writer = self._given or new_client(self._place, retries=self._retries)
+            reader = self._given or new_client(self._place, retries=self._retries, reading=True)
+            self._made = Transfers(writer, reader, self._place, retries=self._retries)
         return self._made
 
     @property

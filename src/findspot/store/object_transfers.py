@@ -58,14 +58,17 @@ class Transfers:
     """Moves the bytes of objects of one client.
 
     Args:
-        client: of obstore.
+        client: of obstore, for what changes something.
+        reader: the one for questions and downloads.
         place: for errors.
         retries: how often a download that broke off in the middle goes on where it broke. (What
             breaks before its answer begins, and every upload of a part, is retried by the client.)
     """
 
-    def __init__(self, client: ObjectStore, place: Place, *, retries: int) -> None:
-        self.client, self._place, self._retries = client, place, retries
+    def __init__(
+        self, client: ObjectStore, reader: ObjectStore, place: Place, *, retries: int
+    ) -> None:
+        self.client, self._reader, self._place, self._retries = client, reader, place, retries
 
     # ----------------------------------------------------------------- questions
 
@@ -75,7 +78,7 @@ class Transfers:
 
         try:
             with object_failures(self._place, "read"):
-                meta = obstore.head(self.client, key)
+                meta = obstore.head(self._reader, key)
         except Absent:
             return None
         return _found(meta)
@@ -85,7 +88,7 @@ class Transfers:
         import obstore
 
         with object_failures(self._place, "read"):
-            pages = iter(obstore.list(self.client, prefix, chunk_size=1000))
+            pages = iter(obstore.list(self._reader, prefix, chunk_size=1000))
         while True:
             with object_failures(self._place, "read"):
                 page = next(pages, None)
@@ -184,7 +187,7 @@ class Transfers:
         import obstore
 
         with object_failures(self._place, "read"):
-            result = obstore.get(self.client, key)
+            result = obstore.get(self._reader, key)
         found = _found(result.meta)
         return found, self._pieces(key, found, result)
 
@@ -231,7 +234,7 @@ class Transfers:
         # object that was replaced by one of the same bytes shall not disturb a reader.
         try:
             with object_failures(self._place, "read"):
-                result = obstore.get(self.client, key, options={"range": (start, end)})
+                result = obstore.get(self._reader, key, options={"range": (start, end)})
         except RangeRefused:
             raise Changed from None
         if result.meta["size"] != found.size:
