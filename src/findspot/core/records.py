@@ -503,9 +503,9 @@ class LineageEdge:
     direction: Literal["in", "out"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Lineage:
-    """Everything that a version came from, or that came from it."""
+    """Everything that a version came from, or that came from it; printed, a line for each step."""
 
     root: str
     versions: Mapping[str, VersionRecord]
@@ -514,3 +514,12 @@ class Lineage:
     edges: tuple[LineageEdge, ...]
     sources: Mapping[tuple[str, str], tuple[SourceRead, ...]] = field(default_factory=dict)
     """What the steps that made something read from outside the workspace; empty downstream."""
+
+    def __repr__(self) -> str:
+        counts = f"{len(self.versions)} versions, {len(self.steps)} steps, {len(self.jobs)} jobs"
+        return f"<Lineage of {self.root}: {counts}>"
+
+    def __str__(self) -> str:
+        from findspot.core.lineage_text import lineage_text
+
+        return lineage_text(self)
