@@ -61,7 +61,7 @@ def test_a_changed_parameter_is_named_with_both_values(ws: Workspace) -> None:
         first.steps["scaled"].outputs["output"].uid,
         second.steps["scaled"].outputs["output"].uid,
     )
-    assert "arguments.factor: 2.0 -> 2.5" in found.render()
+    assert "arguments.factor: 2.0 -> 2.5" in str(found)
 
 
 def test_values_that_compare_equal_are_told_apart(ws: Workspace) -> None:

@@ -97,6 +97,9 @@ class StepExplanation:
             "code": [{"name": c.name, "what": c.what, "diff": c.diff} for c in self.code],
         }
 
+    def __str__(self) -> str:
+        return self.render()
+
     def render(self) -> str:
         """As lines of text."""
         return "\n".join(self._lines())
@@ -127,6 +130,9 @@ class Explanation:
             "name": self.name,
             "steps": [step.to_json() for step in self.steps],
         }
+
+    def __str__(self) -> str:
+        return self.render()
 
     def render(self) -> str:
         """As text to read: a line for each step, below it what changed."""
