@@ -81,6 +81,32 @@ def test_the_blobs_that_versions_need_from_the_store(catalog: Catalog) -> None:
     assert catalog.stored_blobs([]) == {}
 
 
+def test_the_files_of_many_versions_at_once_are_those_of_each(catalog: Catalog) -> None:
+    own, shared = (FileEntry(name, hash_bytes(b"own"), 3, b"own") for name in ("own", "a"))
+    stored = FileEntry("b", hash_bytes(b"b"), 1)
+    written = [NewVersion(new_version("x").record, (own,)) for _ in range(300)]
+    written += [
+        NewVersion(new_version("y").record, (stored, shared)),
+        NewVersion(new_version("z").record, ()),
+    ]
+    catalog.write(Batch(versions=written))
+    uids = [new.record.uid for new in written] + [new_uid()]
+    found = catalog.files_of(uids)
+    assert found == {uid: catalog.files(uid) for uid in uids}
+    assert found[uids[300]] == (shared, stored)
+    assert [entry.inline for entry in found[uids[300]]] == [b"own", None]
+    assert found[uids[301]] == found[uids[302]] == ()
+    assert catalog.files_of([]) == {}
+
+
+def test_a_version_of_more_files_than_are_written_at_once_has_them_all(catalog: Catalog) -> None:
+    digest = hash_bytes(b"")
+    files = tuple(FileEntry(f"{number:05}", digest, 0) for number in range(10_001))
+    new = NewVersion(new_version("x").record, files)
+    catalog.write(Batch(versions=[new]))
+    assert catalog.files(new.record.uid) == files
+
+
 def test_nothing_is_found_where_nothing_is(catalog: Catalog) -> None:
     assert catalog.version(new_uid()) is None
     assert catalog.versions([]) == {}

@@ -176,6 +176,10 @@ class Catalog(Protocol):
         keeps them."""
         ...
 
+    def files_of(self, uids: Iterable[str]) -> dict[str, tuple[FileEntry, ...]]:
+        """As `files`, of many at once; empty for what does not exist."""
+        ...
+
     def search_versions(self, query: VersionQuery) -> Page[VersionRecord]: ...
 
     def keys(self, project: str, *, near: str | None = None, limit: int = 1000) -> list[str]:

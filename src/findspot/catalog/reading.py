@@ -138,6 +138,20 @@ class CatalogReader:
             for path, digest, size, data in rows
         )
 
+    def files_of(self, uids: Iterable[str]) -> dict[str, tuple[FileEntry, ...]]:
+        found: dict[str, list[FileEntry]] = {}
+        for chunk in chunks(uids):
+            found.update((uid, []) for uid in chunk)
+            text, values = marks(chunk)
+            for uid, path, digest, size, data in self._database.rows(
+                f"SELECT f.owner, {_FILE} {_INLINE} WHERE f.owner IN ({text})"
+                " ORDER BY f.owner, f.path",
+                values,
+            ):
+                inline = None if data is None else bytes(data)
+                found[uid].append(FileEntry(path, digest, size, inline))
+        return {uid: tuple(files) for uid, files in found.items()}
+
     def document(self, digest: str) -> bytes | None:
         row = self._database.row("SELECT data FROM documents WHERE digest = ?", (digest,))
         return None if row is None else bytes(row[0])

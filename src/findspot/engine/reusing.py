@@ -86,7 +86,7 @@ class Earlier:
         found = self._space.catalog.versions(outputs.values())
         if len(found) != len(set(outputs.values())):
             return None
-        files = {uid: self._space.catalog.files(uid) for uid in found}
+        files = self._space.catalog.files_of(found)
         if not self._stored(files):
             return None
         return {name: Saved(found[uid], files[uid]) for name, uid in outputs.items()}

@@ -79,12 +79,15 @@ def derive_seed(*parts: object) -> int:
 
 
 def _checked(seed: object) -> int:
-    if isinstance(seed, bool) or not isinstance(seed, SupportsIndex):
+    if type(seed) is int:
+        number = seed
+    elif isinstance(seed, bool) or not isinstance(seed, SupportsIndex):
         raise InvalidSeed(seed)
-    try:
-        number = operator.index(seed)
-    except TypeError:
-        raise InvalidSeed(seed) from None
+    else:
+        try:
+            number = operator.index(seed)
+        except TypeError:
+            raise InvalidSeed(seed) from None
     if not 0 <= number <= LARGEST:
         raise InvalidSeed(seed)
     return number

@@ -10,14 +10,14 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from findspot.artifacts.version import uri_of
 from findspot.artifacts.views import copy_file
 from findspot.core.digests import hash_bytes
-from findspot.core.records import VersionRecord
+from findspot.core.records import FileEntry, VersionRecord
 from findspot.experiments.history import Run
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _LINKED = 1 << 20
 """Files from this size on share the store's bytes on disk; smaller ones are copies of their own."""
+_TOGETHER = 64
+"""So many artifacts of one file are read from the catalog at once, and held in memory."""
 FORMAT = 1
 Item = dict[str, Any]
 """What the metadata list of one artifact."""
@@ -120,27 +122,54 @@ def write_files(
         written: is given what was written, by its path.
         stopped: asked before each file whether to write no more.
     """
-    versions = space.catalog.versions({uid for _, uid in fresh})
     existed = folder.exists()
     folders: set[str] = set()
     absent: list[tuple[Item, str]] = []
-    for item, uid in fresh:
+    for item, uid, record, files in _found(space, fresh):
         if stopped():
             break
-        record = versions.get(uid)
         if record is None:
             absent.append((item, uid))
             continue
         target = folder / item["path"]
         if existed:
             _remove(target)
-        if (parent := os.path.dirname(target)) not in folders:
-            os.makedirs(parent, exist_ok=True)
-            folders.add(parent)
-        _write(space, record, target)
+        _make_folder(os.path.dirname(target), folders)
+        _write(space, record, files, target)
         item.update(uri=uri_of(record), uid=uid, digest=record.digest, bytes=record.size)
         written[item["path"]] = item
     return absent
+
+
+def _found(
+    space: ArtifactSpace, fresh: Sequence[tuple[Item, str]]
+) -> Iterator[tuple[Item, str, VersionRecord | None, tuple[FileEntry, ...]]]:
+    """Each with its version and that one's files, asked for many at once."""
+    for start in range(0, len(fresh), _TOGETHER):
+        part = fresh[start : start + _TOGETHER]
+        versions = space.catalog.versions({uid for _, uid in part})
+        alone = [uid for uid, record in versions.items() if record.file_count == 1]
+        files = space.catalog.files_of(alone)
+        for item, uid in part:
+            record = versions.get(uid)
+            if record is None:
+                yield item, uid, None, ()
+            else:
+                yield item, uid, record, files.get(uid) or space.catalog.files(uid)
+
+
+def _make_folder(folder: str, made: set[str]) -> None:
+    """Make a folder and those above it, as far as they are not among ``made`` and not there."""
+    if folder in made:
+        return
+    try:
+        os.mkdir(folder)
+    except FileNotFoundError:
+        _make_folder(os.path.dirname(folder), made)
+        os.makedirs(folder, exist_ok=True)
+    except FileExistsError:
+        os.makedirs(folder, exist_ok=True)  # which tells a folder from a file
+    made.add(folder)
 
 
 def _remove(target: Path) -> None:
@@ -150,8 +179,9 @@ def _remove(target: Path) -> None:
         target.unlink(missing_ok=True)
 
 
-def _write(space: ArtifactSpace, record: VersionRecord, target: Path) -> None:
-    files = space.catalog.files(record.uid)
+def _write(
+    space: ArtifactSpace, record: VersionRecord, files: tuple[FileEntry, ...], target: Path
+) -> None:
     single = len(files) == 1 and record.kind != "directory" and "/" not in files[0].path
     if single and files[0].inline is not None and hash_bytes(files[0].inline) == files[0].digest:
         target.write_bytes(files[0].inline)

@@ -6,6 +6,7 @@ version can tell the difference.
 
 from __future__ import annotations
 
+import itertools
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
 _PREVIEWED = 2000
 
 _held: dict[Path, bytes] = {}
+_number = itertools.count()
+_FOLDER = f"/findspot-in-memory/{secrets.token_hex(8)}"
 
 
 def hold(name: str, data: bytes) -> Path:
     """A path that stands for these bytes in this process, until `release`; no file is there."""
-    path = Path("/findspot-in-memory", secrets.token_hex(8), name)
+    path = Path(f"{_FOLDER}/{next(_number)}/{name}")
     _held[path] = data
     return path
 
