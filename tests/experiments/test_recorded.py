@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,14 @@ def test_errors_are_told_once_for_each_kind(ws: Workspace, tmp_path: Path) -> No
         "3 cells (baseline/0, double/1, baseline/2) in step maybe_fail: ValueError: told to fail"
     )
     assert ws.get_experiment("counted").newest.status == "failed"
+
+
+def test_a_step_that_leaves_is_named_too(ws: Workspace) -> None:
+    def leave(data: None) -> None:
+        sys.exit(3)
+
+    (kind,) = Experiment(name="leaving", pipeline=[leave]).run().error_kinds
+    assert str(kind) == "1 cell (baseline/0) in step leave: SystemExit: 3"
 
 
 def test_experiments_are_listed_newest_run_first_in_pages(ws: Workspace) -> None:

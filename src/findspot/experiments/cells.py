@@ -114,7 +114,7 @@ class Activity:
         try:
             value = self._tried(step, arguments, files)
             written = files.written() if files.names else {}
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             context = self.context
             error.add_note(
                 f"In step {step.name!r} of condition {context.condition!r}, "
