@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,38 @@ def test_a_model_is_shown(model: Workspace, findspot: Command) -> None:
     assert findspot("model", "show", "nothing").code == 3
     wrong = findspot("model", "show", "points")
     assert (wrong.code, "of kind dataset, not a model" in wrong.err) == (2, True)
+
+
+def test_statistics_are_shown_in_a_line_for_each_column(
+    model: Workspace, findspot: Command
+) -> None:
+    import pandas as pd
+
+    with model.start_job("read") as job:
+        job.log_dataset(
+            "mixed",
+            pd.DataFrame(
+                {
+                    "text": ["a", "b" * 90, "a", None],
+                    "time": pd.to_datetime(pd.Series(["2026-01-01", "2026-01-02", None, None])),
+                    "flag": [True, False, True, True],
+                    "lists": [[1], [2], [3], [4]],
+                }
+            ),
+        )
+    shown = findspot("artifact", "show", "mixed").out
+    for line in (
+        rf"text +text +1 +2 distinct: a \(2\), {'b' * 20} \(1\)",
+        r"time +time +2 +2026-01-01T00:00:00 to 2026-01-02T00:00:00",
+        r"flag +boolean +0 +3 true, 1 false",
+        r"lists +list\S* int64> +0$",
+    ):
+        assert re.search(rf"(?m)^ *{line}", shown), line
+    shown = findspot("artifact", "show", "classifier").out
+    assert re.search(r"(?m)^ *x +integer +0 +0 to 39, mean 19.5, std 11.69", shown)
+    assert "histogram" not in shown
+    whole = findspot("artifact", "show", "classifier", "--json").document()["fields"]
+    assert "histogram" in whole["feature_statistics"]["x"]
 
 
 def test_a_model_is_updated(model: Workspace, findspot: Command) -> None:

@@ -467,6 +467,9 @@ def test_tables_of_rows(ws: Workspace) -> None:
         ]
         with pytest.raises(BadSource, match="no table"):
             job.log_table("e", [(1, 2, 3)], columns=["x"])
+        for value in (5, "rows", None):
+            with pytest.raises(BadSource, match="made of rows"):
+                job.log_table("e", value)
     assert {table.kind for table in tables} == {"table"}
     assert [table.metadata["rows"] for table in tables] == [2] * 4
     assert tables[2].load().to_pylist()[1] == {"x": 2, "y": "b"}

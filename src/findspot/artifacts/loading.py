@@ -72,8 +72,8 @@ def load_folder(
     remedy = (
         "It was saved by hand; save it again, or restore the workspace from a backup."
         if producer is None
-        else f"Job {producer.job} made it (step {producer.step}); run it again to make "
-        "the bytes anew."
+        else f"Job {producer.job} made it{f' (step {producer.step})' if producer.step else ''}; "
+        "run it again to make the bytes anew."
     )
     return WorkspaceLoadFolder(
         files,

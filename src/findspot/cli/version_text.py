@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from findspot.artifacts.version import ArtifactVersion
     from findspot.workspace import Workspace
 
+_CLIPPED = 20
+_STATISTICS = {"column": "statistics", "training column": "feature_statistics"}
+
 
 def print_version(
     workspace: Workspace,
@@ -50,6 +53,8 @@ def print_version(
             *((f"  {name} ->", target) for name, target in extra.items()),
         ]
     )
+    for name, statistics in _STATISTICS.items():
+        _print_statistics(name, getattr(fields, statistics, None) or {})
     typer.echo()
     print_table(
         ("file", "size", "digest"),
@@ -60,9 +65,46 @@ def print_version(
     print_preview(version.preview)
 
 
+def _print_statistics(header: str, statistics: Mapping[str, Mapping[str, Any]]) -> None:
+    """A row for each column; quantiles and histograms are left to ``--json``."""
+    if not statistics:
+        return
+    typer.echo()
+    print_table(
+        (header, "type", "missing", "values"),
+        (
+            (name, found.get("type", ""), found.get("missing", ""), _values(found))
+            for name, found in statistics.items()
+        ),
+        empty="",
+        whole=("missing",),
+    )
+
+
+def _values(found: Mapping[str, Any]) -> str:
+    """What values a column holds, in a few words."""
+    if "true" in found:
+        return f"{found['true']} true, {found['false']} false"
+    if "distinct" in found:
+        top = ", ".join(
+            f"{str(v)[:_CLIPPED]} ({count})" for v, count in (found.get("top") or [])[:3]
+        )
+        return f"{found['distinct']} distinct: {top}" if top else f"{found['distinct']} distinct"
+    if found.get("min") is None:
+        return ""
+    ends = f"{_figure(found['min'])} to {_figure(found['max'])}"
+    if found.get("mean") is None:
+        return ends
+    return f"{ends}, mean {_figure(found['mean'])}, std {_figure(found.get('std'))}"
+
+
+def _figure(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def _described(fields: KindFields) -> Iterator[tuple[str, Any]]:
     for name, value in {**fields.present(), **fields.other}.items():
-        if name == "extra_data":
+        if name == "extra_data" or name in _STATISTICS.values():
             continue
         if isinstance(value, list) and value and all(isinstance(v, Mapping) for v in value):
             yield name, [_column(each) for each in value]

@@ -244,6 +244,13 @@ def log_table(
 
 def _as_table(key: str, table: Any, columns: Sequence[str] | None) -> Any:
     """Rows as an Arrow table; what is a table already as it is."""
+    if table is None or isinstance(table, str | bytes | int | float | complex):
+        raise BadSource(
+            f"A table is made of rows, not of a value of type {type(table).__name__}.",
+            where=key,
+            how="Give a data frame, a list of mappings, a mapping of columns, or a list of rows "
+            "together with columns=[...]; log_value keeps a single value.",
+        )
     if not isinstance(table, list | tuple | dict):
         return table
     import pyarrow as pa
