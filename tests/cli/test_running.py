@@ -208,6 +208,35 @@ def test_targets_that_are_none(
     assert "Traceback" not in outcome.err
 
 
+OTHERS = [
+    ("from findspot import task\n@task\ndef f(x: int = 1) -> int:\n    return x", "others.py:f"),
+    ("def g() -> int:\n    return 1", "others.py:g"),
+    ("x = 1", "others.py:name"),
+    (
+        "from findspot import Experiment\nasked = Experiment(name='a', pipeline=[print])",
+        "findspot experiment run others.py:asked",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "advice"), OTHERS)
+def test_a_file_without_a_pipeline_says_what_else_it_has(
+    flow: Path, findspot: Command, text: str, advice: str
+) -> None:
+    (flow.parent / "others.py").write_text(text)
+    outcome = findspot("run", "others.py")
+    assert outcome.code == 2
+    assert "others.py holds no pipeline." in outcome.err
+    assert advice in outcome.err
+
+
+def test_an_experiment_is_not_run_as_a_pipeline(flow: Path, findspot: Command) -> None:
+    (flow.parent / "asking.py").write_text(OTHERS[-1][0])
+    outcome = findspot("run", "asking.py:asked")
+    assert outcome.code == 2
+    assert "findspot experiment run asking.py:asked" in outcome.err
+
+
 BROKEN = [
     ("import nothing_of_the_kind", "ModuleNotFoundError: No module named 'nothing_of_the_kind'"),
     ("def f(: pass", "SyntaxError: invalid syntax"),

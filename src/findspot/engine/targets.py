@@ -129,8 +129,10 @@ def _checked(found: Any, text: str) -> Target:
         found = found.function
     if not isinstance(found, Pipeline | FunctionType):
         raise BadTarget(
-            f"{text!r} is neither a pipeline nor a function, but a {type(found).__name__}.",
-            how="Name a function; decorate it with @pipeline if it calls tasks.",
+            f"{text!r} is neither a pipeline nor a function, but of class {type(found).__name__}.",
+            how=f"Experiments are run by: findspot experiment run {text}"
+            if _is_experiment(found)
+            else "Name a function; decorate it with @pipeline if it calls tasks.",
         )
     return found
 
@@ -144,9 +146,34 @@ def _is_target(value: Any, module: str) -> bool:
 def _only_pipeline(path: Path, module: ModuleType) -> Pipeline[..., Any]:
     found = {name: value for name, value in vars(module).items() if isinstance(value, Pipeline)}
     if len(found) != 1:
-        names = ", ".join(f"{path}:{name}" for name in found) or f"{path}:name"
-        raise BadTarget(f"{path} holds {len(found)} pipelines.", how=f"Name one: {names}")
+        if found:
+            names = ", ".join(f"{path}:{name}" for name in found)
+            raise BadTarget(f"{path} holds {len(found)} pipelines.", how=f"Name one: {names}")
+        raise BadTarget(f"{path} holds no pipeline.", how=_others(path, module))
     return next(iter(found.values()))
+
+
+def _others(path: Path, module: ModuleType) -> str:
+    """What else of a file can be run, and how."""
+    values = {name: value for name, value in vars(module).items() if not name.startswith("_")}
+    experiments = [f"{path}:{name}" for name, value in values.items() if _is_experiment(value)]
+    if experiments:
+        return f"It has experiments: findspot experiment run {', or '.join(experiments)}"
+    functions = [
+        f"{path}:{name}"
+        for name, value in values.items()
+        if isinstance(value, Task | FunctionType) and value.__module__ == module.__name__
+    ]
+    listed = ", ".join(functions[:5]) or f"{path}:name"
+    return f"Decorate a function with @pipeline, or name one to be run by itself: {listed}"
+
+
+def _is_experiment(value: object) -> bool:
+    """Whether it is an experiment or a graph of them; that layer is above this one."""
+    name = type(value).__name__
+    return type(value).__module__.startswith("findspot.experiments.") and (
+        name in ("Experiment", "ExperimentGraph")
+    )
 
 
 def module_of(path: Path) -> ModuleType:
