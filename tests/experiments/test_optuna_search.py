@@ -168,11 +168,11 @@ def test_a_killed_search_goes_on_where_it_was(ws: Workspace, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"trials": 0}, "with this trials"),
-        ({"batch": True}, "with this batch"),
-        ({"better": "more"}, "with this better"),
-        ({"pruner": optuna.pruners.MedianPruner()}, "with this pruner"),
-        ({"stages": (3, 2), "pruner": optuna.pruners.MedianPruner()}, "with this stages"),
+        ({"trials": 0}, "with trials=0"),
+        ({"batch": True}, "with batch=True"),
+        ({"better": "more"}, "with better='more'"),
+        ({"pruner": optuna.pruners.MedianPruner()}, "with pruner="),
+        ({"stages": (3, 2), "pruner": optuna.pruners.MedianPruner()}, "with stages="),
         ({"space": {}}, "no parameters"),
         ({"space": {"x": 3}}, "nothing to draw from"),
         ({"space": {"x": (5, 1)}}, "range of 'x'"),

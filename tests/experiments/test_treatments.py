@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -25,6 +25,9 @@ def test_a_grid_has_every_combination() -> None:
         grid()
     with pytest.raises(FindspotError, match="grid is empty"):
         grid(c=[])
+    for value in (3, "rbf", {"a": 1}):
+        with pytest.raises(FindspotError, match=r"values of 'c' are .*, which is no list"):
+            grid(c=cast("Any", value))
 
 
 def test_a_random_search_repeats_itself() -> None:

@@ -173,6 +173,13 @@ class OptunaSearch:
 
 
 def _check(better: str, trials: Any, batch: Any, pruner: object, stages: Sequence[Any]) -> None:
+    given = {
+        "better": better,
+        "trials": trials,
+        "batch": batch,
+        "stages": stages,
+        "pruner": pruner,
+    }
     wrong = {
         "better": better not in ("higher", "lower"),
         "trials": not _counts(trials),
@@ -189,7 +196,7 @@ def _check(better: str, trials: Any, batch: Any, pruner: object, stages: Sequenc
     }
     for name, is_wrong in wrong.items():
         if is_wrong:
-            raise FindspotError(f"The search cannot be with this {name}.", how=how[name])
+            raise FindspotError(f"The search cannot be with {name}={given[name]!r}.", how=how[name])
 
 
 def _counts(value: Any) -> bool:

@@ -49,12 +49,18 @@ def grid(name: str = "", /, **values: Iterable[Any]) -> list[Treatment]:
 
     Args:
         name: what the names begin with.
-        values: of each parameter.
+        values: of each parameter: a list, or another iterable that is no text.
 
     >>> [t.name for t in grid(depth=[2, 4], kind=["tree"])]
     ['depth=2 kind=tree', 'depth=4 kind=tree']
     """
     names = list(values)
+    for parameter, options in values.items():
+        if isinstance(options, str | bytes | Mapping) or not isinstance(options, Iterable):
+            raise FindspotError(
+                f"The values of {parameter!r} are {options!r}, which is no list.",
+                how=f"Put what there is to try into a list: grid({parameter}=[{options!r}]).",
+            )
     choices = [list(options) for options in values.values()]
     if not names or not all(choices):
         raise FindspotError(
