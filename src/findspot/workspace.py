@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from findspot.artifacts.space import ArtifactSpace
+from findspot.artifacts.space import ArtifactSpace, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -345,21 +345,33 @@ def list_jobs(
         project: None: the current one.
         name: of the pipeline or entrypoint.
         since, until: created at or after, and before (naive times are local).
-        limit: at most so many; `JobListing.next` is the cursor of the rest.
+        limit: at most so many (from 1 up); `JobListing.next` is the cursor of the rest.
+
+    Raises:
+        CheckFailed: there is no such status, or a label is none. FindspotError: a time or the
+            limit is none.
     """
+    from findspot.artifacts.options import check_labels
+    from findspot.core.errors import CheckFailed, FindspotError, Problem
     from findspot.core.names import check_name
-    from findspot.core.records import JobQuery
+    from findspot.core.records import JobQuery, JobStatus
     from findspot.engine.jobs import Job, settle
 
+    known = get_args(JobStatus)
+    if status is not None and status not in known:
+        problem = Problem("status", f"{status!r} is no status", expected=", ".join(known))
+        raise CheckFailed("The search", [problem])
+    if type(limit) is not int or limit < 1:
+        raise FindspotError(f"A page of {limit!r} jobs cannot be.", how="Say 1 or more.")
     page = space.existing_catalog.search_jobs(
         JobQuery(
             project=space.project if project is None else check_name(project, "project name"),
             experiment=experiment,
             name=name,
             status=status,
-            labels={label: str(text) for label, text in (labels or {}).items()},
-            since=None if since is None else since.astimezone(),
-            until=None if until is None else until.astimezone(),
+            labels=check_labels(labels),
+            since=moment(since, "since"),
+            until=moment(until, "until"),
             limit=limit,
             cursor=cursor,
         )

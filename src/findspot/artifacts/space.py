@@ -373,8 +373,8 @@ class ArtifactSpace(OpenedWorkspace):
                 kind=check_kind(kind),
                 labels=check_labels(labels),
                 tag=None if tag is None or tag == "latest" else check_tag(tag),
-                since=_moment(since, "since"),
-                until=_moment(until, "until"),
+                since=moment(since, "since"),
+                until=moment(until, "until"),
                 job=job,
                 step=step,
                 latest_only=latest or tag == "latest",
@@ -573,7 +573,8 @@ def _fits(record: VersionRecord, reference: Reference, version: int | str | None
     )
 
 
-def _moment(time: Any, name: str) -> datetime | None:
+def moment(time: Any, name: str) -> datetime | None:
+    """A condition of a search that is a time, with its zone; ``name`` is the condition's."""
     if time is not None and not isinstance(time, datetime):
         raise FindspotError(
             f"{time!r} is no time.", where=name, how="Give a datetime.datetime (naive: local)."
