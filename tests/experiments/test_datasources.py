@@ -221,3 +221,17 @@ def test_a_list_gives_one_item_a_replicate(ws: Workspace) -> None:
     changed = Experiment(name="list", datasource=items, pipeline=[step]).run(strategy="resume")
     assert changed.ran == 1
     assert changed.metrics["n"]["baseline"] == [1.0, 5.0, 3.0]
+
+
+def test_a_debugged_cell_is_given_what_a_run_gives_it(ws: Workspace) -> None:
+    def step(data: list[int], ctx: CellContext) -> None:
+        data.append(4)
+        ctx.log_metric("sum", sum(data))
+
+    saved = ws.save_artifact([3], "three")
+    items = [[1], saved]
+    experiment = Experiment(name="list", datasource=items, pipeline=[step])
+    for _ in range(2):
+        assert [experiment.debug(replicate=r).context.metrics["sum"] for r in (0, 1)] == [5.0, 7.0]
+    assert items == [[1], saved]
+    assert experiment.run().metrics["sum"]["baseline"] == [5.0, 7.0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -106,6 +106,8 @@ def test_circles_and_names_taken_twice_are_found(ws: Workspace, folder: Path) ->
         ExperimentGraph([first])
     with pytest.raises(CheckFailed, match="two experiments of this name"):
         ExperimentGraph([counted(folder), counted(folder)])
+    with pytest.raises(CheckFailed, match=r"\[0\]: it is a int(.|\n)*\[1\]: it is a str"):
+        ExperimentGraph(cast("Any", [3, "first"]))
 
 
 def test_mistakes_stop_the_graph_before_it_runs(ws: Workspace, folder: Path) -> None:

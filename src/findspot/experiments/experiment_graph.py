@@ -72,15 +72,21 @@ class ExperimentGraph:
     Experiments that are only referred to join the graph; those without any tie are run too.
 
     Raises:
-        CheckFailed: two experiments have one name, or they go round in a circle.
+        CheckFailed: two experiments have one name, they go round in a circle, or something else is
+            among them.
     """
 
     def __init__(self, experiments: Iterable[Experiment]) -> None:
         self.experiments: dict[str, Experiment] = {}
         self.upstream: dict[str, tuple[str, ...]] = {}
         self._problems: list[Problem] = []
-        for experiment in experiments:
-            self._add(experiment, ())
+        for index, experiment in enumerate(experiments):
+            given: Any = experiment
+            if isinstance(given, Experiment):
+                self._add(experiment, ())
+            else:
+                what = f"it is a {type(given).__name__}"
+                self._problems.append(Problem(f"[{index}]", what, expected="an Experiment"))
         if self._problems:
             raise CheckFailed("The graph of experiments", self._problems)
 

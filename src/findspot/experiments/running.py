@@ -319,7 +319,7 @@ def datum_of(experiment: Experiment, design: Design, condition: str, replicate: 
     if source is None:
         return None
     if isinstance(source, ListSource):
-        return source.items[replicate]
+        return source.item(replicate)
     if isinstance(source, FunctionSource):
         return DataProgram(source.step).run(context_of(data_cell(design, replicate), None, None))
     space = experiment.space()

@@ -5,6 +5,7 @@ Each gives one datum a replicate; all conditions of a replicate get the same one
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,6 +61,13 @@ class ListSource:
     @property
     def replicates(self) -> int:
         return len(self.items)
+
+    def item(self, replicate: int) -> Any:
+        """One of them as a step is given it: what is done to it does nothing to the list."""
+        from findspot.artifacts.version import ArtifactVersion
+
+        item = self.items[replicate]
+        return item.load() if isinstance(item, ArtifactVersion) else copy.deepcopy(item)
 
     def data(self, space: ArtifactSpace, project: str, name: str) -> list[Datum]:
         """The items; what is not plain is saved, where it is not the newest version already."""
