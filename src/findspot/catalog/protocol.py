@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 from findspot.core.digests import Digest
+from findspot.core.pickling import quick_to_pickle
 from findspot.core.records import (
     CacheEntry,
     Event,
@@ -39,6 +40,7 @@ from findspot.core.records import (
 )
 
 
+@quick_to_pickle
 @dataclass(frozen=True, slots=True)
 class NewVersion:
     """A version to be recorded, with its files. The catalog gives it the next number of its key,

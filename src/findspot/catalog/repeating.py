@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from findspot.catalog.database import Database, Row, Session, chunks, insert, marks
 from findspot.catalog.protocol import Repeatable
-from findspot.catalog.rows import STEP_COLUMNS, from_json
+from findspot.catalog.rows import STEP_COLUMNS, mappings_from
 from findspot.core.digests import Digest
 
 _OWN = {
@@ -46,7 +46,7 @@ def find_repeatable(database: Database, key: str) -> Repeatable | None:
     outputs = database.rows(
         "SELECT outputs FROM steps WHERE job = ? AND status = 'finished'", (job,)
     )
-    wanted = {uid for (text,) in outputs for uid in from_json(text).values()}
+    wanted = {uid for made in mappings_from([row[0] for row in outputs]) for uid in made.values()}
     wanted.update(
         uid for (uid,) in database.rows("SELECT version FROM job_outputs WHERE job = ?", (job,))
     )
@@ -76,8 +76,8 @@ def copy_job(session: Session, target: str, source: str, now: int) -> list[str]:
             text,
             sorted(
                 (version, target, row[0], name)
-                for row in rows
-                for name, version in from_json(row[index]).items()
+                for row, edges in zip(rows, mappings_from([r[index] for r in rows]), strict=True)
+                for name, version in edges.items()
             ),
         )
     return sorted(row[0] for row in rows)

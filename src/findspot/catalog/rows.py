@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -62,6 +62,12 @@ def from_json(text: str) -> dict[str, Any]:
         return {}
     value: dict[str, Any] = json.loads(text)
     return value
+
+
+def mappings_from(texts: Sequence[str]) -> list[dict[str, Any]]:
+    """As `from_json` of each, at once."""
+    found: list[dict[str, Any]] = json.loads(f"[{','.join(texts)}]")
+    return found
 
 
 def tags_from(text: str) -> tuple[str, ...]:

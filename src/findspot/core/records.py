@@ -12,6 +12,7 @@ from typing import Any, Generic, Literal, TypeVar, get_args
 
 from findspot.core.canonical import canonical_json
 from findspot.core.digests import Digest, Hasher, hash_bytes
+from findspot.core.pickling import quick_to_pickle
 
 Kind = Literal[
     "file",
@@ -50,6 +51,7 @@ class Page(Generic[T]):
 # --------------------------------------------------------------------------- artifacts
 
 
+@quick_to_pickle
 @dataclass(frozen=True, slots=True)
 class FileEntry:
     """One file of a version: a relative path with ``/`` between its parts, and its blob.
@@ -83,6 +85,7 @@ def manifest_digest(files: tuple[FileEntry, ...], handler: str) -> Digest:
 _LISTED = 1000
 
 
+@quick_to_pickle
 @dataclass(frozen=True, slots=True)
 class Preview:
     """A small picture of a value, made when it is saved. `data` is capped by the artifacts layer.
@@ -98,6 +101,7 @@ class Preview:
     data: bytes = field(repr=False)
 
 
+@quick_to_pickle
 @dataclass(frozen=True, slots=True)
 class Producer:
     """Who made a version: a job, and where there is one, its step and the step's output."""
@@ -107,6 +111,7 @@ class Producer:
     output: str | None = None
 
 
+@quick_to_pickle
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionRecord:
     """One immutable state of an artifact. `number` is 0 until the catalog has given one."""
@@ -360,6 +365,7 @@ class SourceRead:
     time: datetime
 
 
+@quick_to_pickle
 @dataclass(frozen=True, slots=True)
 class MetricPoint:
     """One measured number. `at` counts training steps or epochs; None for a single value."""

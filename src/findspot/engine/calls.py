@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from findspot.artifacts.saving import prepare
 from findspot.catalog.protocol import Batch, NewVersion
+from findspot.core.pickling import quick_to_pickle
 from findspot.core.records import Failure, Producer, now
 from findspot.engine.budgets import Claim
 from findspot.engine.cards import seeing
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from findspot.handlers.protocol import ArtifactHandler
 
 
+@quick_to_pickle
 @dataclass(frozen=True, slots=True)
 class SavePlan:
     """How one output of a step is saved.
@@ -79,6 +81,7 @@ class JobFacts:
     path_variables: Mapping[str, str] = field(default_factory=dict)
 
 
+@quick_to_pickle
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepCall:
     """A step that is ready to run, with all that it needs.
@@ -97,6 +100,7 @@ class StepCall:
     claim: Claim | None = None
 
 
+@quick_to_pickle
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepResult:
     """What became of a call.

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from findspot.core.pickling import quick_to_pickle
 from findspot.core.records import FileEntry, VersionRecord
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class _NotLoaded:
 NOT_LOADED: Final = _NotLoaded()
 
 
+@quick_to_pickle
 @dataclass(frozen=True, slots=True)
 class Saved:
     """A saved version as the value of an argument.
@@ -62,6 +64,7 @@ def shared(value: Any) -> Any:
     return value if type(value) in _IMMUTABLE else NOT_LOADED
 
 
+@quick_to_pickle
 @dataclass(frozen=True, slots=True)
 class Arguments:
     """The arguments of one step, with every reference replaced by a plain value or a `Saved`."""
