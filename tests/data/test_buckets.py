@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from findspot.core.errors import NotFound
 from findspot.data import (
     AccessDenied,
     BadUrl,
+    DataItem,
     ItemChanged,
     NoListing,
     TransferFailed,
@@ -128,6 +130,21 @@ def test_folders_and_buckets(s3_bucket: str) -> None:
     assert not get_dataitem("s3://no-such-bucket").exists()
     with pytest.raises(NotFound):
         get_dataitem("s3://no-such-bucket/a.txt").get()
+
+
+def test_a_bucket_that_is_missing_is_told_from_an_item(s3_bucket: str) -> None:
+    with pytest.raises(NotFound, match=f"no item '{s3_bucket}/a.txt'"):
+        get_dataitem(f"{s3_bucket}/a.txt").get()
+    gone: list[Callable[[DataItem], object]] = [
+        lambda item: item.get(),
+        lambda item: item.stat(),
+        lambda item: item.put(b"x"),
+    ]
+    for ask in gone:
+        with pytest.raises(NotFound, match=r"no bucket 's3://no-such-bucket'.*\n.*Make"):
+            ask(get_dataitem("s3://no-such-bucket/folder/a.txt"))
+    with pytest.raises(NotFound, match="no bucket 's3://no-such-bucket'"):
+        get_dataitem("s3://no-such-bucket/folder/").ls()
 
 
 def test_nobody_there(s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:

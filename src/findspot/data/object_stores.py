@@ -39,6 +39,7 @@ _PART = 8 << 20
 _AT_ONCE = 4
 _COMPARED = 200
 _REWRITTEN_AT_ONCE = 8 << 20
+_NO_BUCKET = re.compile(r"\b(NoSuchBucket|ContainerNotFound)\b|specified bucket does not exist")
 _VARIABLES = ("AWS_", "GOOGLE_", "AZURE_")
 
 _lock = threading.Lock()
@@ -308,9 +309,9 @@ class ObjectSource:
         text = str(error)
         said = without_secrets_in(_first_line(error).partition(": <")[0])[:300]
         if isinstance(error, FileNotFoundError | exceptions.NotFoundError):
-            return NotFound("item", self.url, near=self._near())
+            return self._absent(error)
         if re.search(r"status code: 404\b", text):
-            return NotFound("bucket", self.url)
+            return self._bucket_missing()
         if isinstance(error, exceptions.PreconditionError):
             return ItemChanged(self.url)
         if "169.254.169.254" in text or "metadata.google" in text:
@@ -329,17 +330,26 @@ class ObjectSource:
             return BadUrl(self.url, said)
         return ItemRefused(self.url, said)
 
-    def _near(self) -> list[str]:
-        """Keys like this one, among the first of its folder; none where that cannot be listed."""
+    def _absent(self, error: Exception) -> NotFound:
+        """That the item is missing, with keys like it among the first of its folder; or the bucket,
+        which the answer to a question for the item alone may not tell."""
         import obstore
 
+        if _NO_BUCKET.search(str(error)):
+            return self._bucket_missing()
         folder = self._key.rpartition("/")[0]
         try:
             page = next(iter(obstore.list(self._store, folder or None, chunk_size=_COMPARED)), [])
-        except (obstore.exceptions.BaseError, OSError, ValueError):
-            return []
+        except (obstore.exceptions.BaseError, OSError, ValueError) as other:
+            if _NO_BUCKET.search(str(other)):
+                return self._bucket_missing()
+            page = []
         names = [meta["path"].removeprefix(folder).lstrip("/") for meta in page]
-        return get_close_matches(self.name, names, n=3)
+        return NotFound("item", self.url, near=get_close_matches(self.name, names, n=3))
+
+    def _bucket_missing(self) -> NotFound:
+        how = "Make the bucket (Findspot makes none), or mend its name in the URL."
+        return NotFound("bucket", f"{self.scheme}://{self._bucket}", how=how)
 
 
 @contextmanager
