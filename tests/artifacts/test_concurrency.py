@@ -77,6 +77,7 @@ def make_and_save(folder: str) -> tuple[str, int]:
         return space.id, version.version
 
 
+@pytest.mark.slow
 def test_two_processes_make_one_workspace_at_once(tmp_path: Path) -> None:
     for attempt in range(4):
         folder = str(tmp_path / str(attempt))
@@ -97,6 +98,7 @@ def move(url: str, version: int) -> bool:
         return True
 
 
+@pytest.mark.slow
 def test_of_two_who_move_a_tag_at_once_one_wins(local: Workspace) -> None:
     for n in range(3):
         local.save_artifact(n, "x")
@@ -123,6 +125,7 @@ def view(url: str, uid: str) -> bytes:
         return space.get_artifact(uid).path().read_bytes()
 
 
+@pytest.mark.slow
 def test_two_processes_make_one_view_at_once(local: Workspace) -> None:
     for n in range(3):
         saved = local.save_artifact(b"%d" % n * 10_000, "x")

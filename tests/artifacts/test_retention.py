@@ -464,6 +464,7 @@ def test_progress_is_told(local: Workspace) -> None:
 # --------------------------------------------------------------------------- leases
 
 
+@pytest.mark.slow
 def test_a_lease_is_renewed_and_released(space: Workspace) -> None:
     version = space.save_artifact(1, "a")
     with lease(space, [version], "read", seconds=1) as held:

@@ -289,6 +289,7 @@ def run(examples: int) -> None:
     )
 
 
+@pytest.mark.slow
 def test_any_course_of_events() -> None:
     run(25)
 

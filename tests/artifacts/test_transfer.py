@@ -525,6 +525,7 @@ def test_what_is_being_pushed_is_kept(one: Workspace, two: Workspace) -> None:
     assert one.catalog.delete_versions([uid], now=now()) == [uid]
 
 
+@pytest.mark.slow
 def test_between_backends(one: Workspace, space: Workspace) -> None:
     one.save_artifact(np.arange(5000), "samples", labels={"a": "b"}, tags=["t"])
     job = doubling.options(workspace=one).run(x=one.get_artifact("samples"))

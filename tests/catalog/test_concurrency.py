@@ -223,6 +223,7 @@ def test_one_of_many_processes_moves_a_tag(catalog: Catalog) -> None:
     assert catalog.tags("default", "samples") == {"golden": winners[0]}
 
 
+@pytest.mark.slow
 def test_a_forked_child_opens_connections_of_its_own(catalog: Catalog) -> None:
     save(catalog)
     stop = threading.Event()

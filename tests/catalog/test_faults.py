@@ -213,6 +213,7 @@ if what != "new":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["limit", "disk", "new"])
 def test_files_that_cannot_grow(tmp_path: Path, what: str) -> None:
     """SQLite calls most of these an error of the disk, not a full one."""

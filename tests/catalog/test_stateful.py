@@ -134,6 +134,7 @@ def run(url: Callable[[], str], drop: Callable[[], None], examples: int) -> None
     )
 
 
+@pytest.mark.slow
 def test_on_sqlite() -> None:
     folders: list[str] = []
 

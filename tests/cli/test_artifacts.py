@@ -54,6 +54,7 @@ def test_save_a_file_and_a_folder(workspace: Path, findspot: Command) -> None:
     assert (missing.code, str(workspace / "nothing.txt") in missing.err) == (2, True)
 
 
+@pytest.mark.slow
 def test_artifacts_are_chosen_and_counted(workspace: Path, findspot: Command) -> None:
     for key, kind, label in (("a1", "model", "x"), ("a2", "plot", "y"), ("b", "plot", "x")):
         options = ("--value", "1", "--kind", kind, "-l", f"for={label}")
@@ -87,6 +88,7 @@ def test_what_a_job_made(flow: Path, findspot: Command) -> None:
     assert findspot("artifacts", "--job", "nothing").code == 3
 
 
+@pytest.mark.slow
 def test_tags_and_their_history(workspace: Path, findspot: Command) -> None:
     for value in "12":
         findspot("artifact", "save", "a", "--value", value)

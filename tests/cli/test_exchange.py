@@ -45,6 +45,7 @@ def test_push_of_the_versions_alone(made: Path, findspot: Command) -> None:
     assert findspot("push", str(made), "result").code == 1  # the same workspace
 
 
+@pytest.mark.slow
 def test_what_versions_link_to_comes_along(made: Path, findspot: Command) -> None:
     assert findspot("artifact", "link", "result", "text", "large").code == 0
     alone = findspot("push", "other", "result", "--lineage", "none", "--no-links", "--json")
@@ -64,6 +65,7 @@ def test_what_versions_link_to_comes_along(made: Path, findspot: Command) -> Non
     assert one["size"] < both["size"]
 
 
+@pytest.mark.slow
 def test_the_environment_is_of_the_current_workspace_only(
     made: Path, findspot: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,6 +86,7 @@ def test_pull_fetches_from_another_workspace(made: Path, findspot: Command) -> N
     assert findspot("pull", "other", "numbers").code == 3  # not in that project
 
 
+@pytest.mark.slow
 def test_a_bundle_is_written_and_read(
     made: Path, findspot: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,6 +87,7 @@ def file(workspace: Path) -> Path:
     return place
 
 
+@pytest.mark.slow
 def test_an_experiment_is_run_shown_and_listed(findspot: Command, file: Path) -> None:
     done = findspot("experiment", "run", "compare.py:compare", "--register")
     assert done.code == 0, done.err
@@ -108,6 +109,7 @@ def test_an_experiment_is_run_shown_and_listed(findspot: Command, file: Path) ->
     assert re.search(r"compare +1 +finished +18/18", findspot("experiments").out)
 
 
+@pytest.mark.slow
 def test_a_failed_cell_is_told_once_for_its_kind_and_resumed(findspot: Command, file: Path) -> None:
     for name in ("more-1", "more-4", "baseline-2"):
         Path(f"fail-{name}").touch()
@@ -132,6 +134,7 @@ def test_a_failed_cell_is_told_once_for_its_kind_and_resumed(findspot: Command, 
     assert [v.version for v in Workspace().list_artifacts(name="compare/plots/accuracy")] == [2, 1]
 
 
+@pytest.mark.slow
 def test_results_are_had_by_the_name_alone(findspot: Command, file: Path) -> None:
     assert findspot("experiment", "run", "compare.py:compare", "--no-plots").code == 0
     file.unlink()
@@ -156,6 +159,7 @@ def test_results_are_had_by_the_name_alone(findspot: Command, file: Path) -> Non
     assert plot.metadata["jobs"] == document["jobs"]
 
 
+@pytest.mark.slow
 def test_conditions_are_compared(findspot: Command, file: Path) -> None:
     findspot("experiment", "run", "compare.py:compare", "--register", "--no-plots")
     registered = findspot("experiment", "compare", "compare").out
@@ -170,6 +174,7 @@ def test_conditions_are_compared(findspot: Command, file: Path) -> None:
     assert (verdict["standing"], verdict["n"]) == ("exploratory", 6)
 
 
+@pytest.mark.slow
 def test_runs_and_experiments_are_compared(findspot: Command, file: Path) -> None:
     findspot("experiment", "run", "compare.py:chain", "--no-plots")
     findspot("experiment", "run", "compare.py:compare", "--no-plots", "--replicates", "4")
@@ -187,6 +192,7 @@ def test_runs_and_experiments_are_compared(findspot: Command, file: Path) -> Non
     assert findspot("diff", "compare", "nothing").code == 3
 
 
+@pytest.mark.slow
 def test_a_graph_is_run_and_drawn(findspot: Command, file: Path) -> None:
     done = findspot("experiment", "run", "compare.py:chain", "--json", "--no-plots")
     document = done.document()
@@ -307,6 +313,7 @@ def test_an_interrupt_ends_it_cleanly_in_a_pipe(file: Path) -> None:
     assert job.status == "interrupted"
 
 
+@pytest.mark.slow
 def test_a_job_is_exported_for_other_systems(findspot: Command, file: Path) -> None:
     findspot("experiment", "run", "compare.py:compare", "--no-plots", "--replicates", "1")
     crate = findspot("job", "export", "latest", "--to", "crate")

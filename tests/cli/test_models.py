@@ -36,6 +36,7 @@ def model(workspace: Path) -> Workspace:
     return ws
 
 
+@pytest.mark.slow
 def test_a_model_is_shown(model: Workspace, findspot: Command) -> None:
     document = findspot("model", "show", "classifier", "--json").document()
     assert document["framework"] == "sklearn"
@@ -84,6 +85,7 @@ def test_statistics_are_shown_in_a_line_for_each_column(
     assert "histogram" in whole["feature_statistics"]["x"]
 
 
+@pytest.mark.slow
 def test_a_model_is_updated(model: Workspace, findspot: Command) -> None:
     before = model.get_artifact("classifier")
     document = findspot(
@@ -104,6 +106,7 @@ def test_a_model_is_updated(model: Workspace, findspot: Command) -> None:
     assert "updates" in findspot("model", "update", "classifier", "-m", "f1=0.5").out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -129,6 +132,7 @@ def test_updates_that_are_wrong_change_nothing(
         assert model.get_artifact("classifier").labels == {"team": "demo"}
 
 
+@pytest.mark.slow
 def test_a_model_is_evaluated(model: Workspace, findspot: Command) -> None:
     report = findspot(
         "model", "evaluate", "classifier", "points", "--no-importance", "--json"

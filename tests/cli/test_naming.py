@@ -21,6 +21,7 @@ def golden(workspace: Path, findspot: Command) -> Path:
     return workspace
 
 
+@pytest.mark.slow
 def test_a_protected_tag_moves_only_by_force(golden: Path, findspot: Command) -> None:
     assert findspot("artifact", "tag", "data:2", "golden").code == 4
     assert findspot("artifact", "untag", "data", "golden").code == 4
@@ -56,6 +57,7 @@ def test_an_artifact_gets_another_name_and_project(golden: Path, findspot: Comma
     assert findspot("artifact", "move", "numbers", "--project", "iris").code == 1
 
 
+@pytest.mark.slow
 def test_links_lead_to_versions_pages_and_files(golden: Path, findspot: Command) -> None:
     (golden / "chart.txt").write_text("a chart")
     for name, target in (

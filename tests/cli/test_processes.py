@@ -40,6 +40,7 @@ def plain_lines(shown: str) -> list[str]:
     return [line.rstrip() for line in ESCAPES.sub("", shown).splitlines()]
 
 
+@pytest.mark.slow
 def test_listings_fit_a_terminal_of_80_columns(place: Path) -> None:
     ids = [job.id for job in Workspace(place).list_jobs()]
     for words in (["artifacts"], ["lineage", "result"]):
@@ -55,6 +56,7 @@ def test_listings_fit_a_terminal_of_80_columns(place: Path) -> None:
     assert (code, ids[0] in shown) == (0, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [76, 80, 120])
 def test_nothing_is_lost_where_a_table_is_wider_than_the_terminal(
     place: Path, columns: int
@@ -72,6 +74,7 @@ def test_nothing_is_lost_where_a_table_is_wider_than_the_terminal(
     assert shown.count(job) == 3
 
 
+@pytest.mark.slow
 def test_a_run_in_a_terminal_shows_its_steps(place: Path) -> None:
     flag = place / "begun"
     options = ("-p", f"flag={flag}", "-p", "seconds=0.5")
@@ -83,11 +86,13 @@ def test_a_run_in_a_terminal_shows_its_steps(place: Path) -> None:
     assert "status      finished" in after
 
 
+@pytest.mark.slow
 def test_what_tasks_print_is_above_the_progress(place: Path) -> None:
     code, shown = run_in_terminal("run", "flow.py:halving", "-p", "x=2", cwd=place)
     assert (code, "starting with 2\n" in shown) == (0, True)
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_terminal(place: Path) -> None:
     flag = place / "begun"
     code, shown = run_in_terminal(
@@ -106,6 +111,7 @@ def test_ctrl_c_in_a_terminal(place: Path) -> None:
     assert resumed.document()["status"] == "finished"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("executor", ["inline", "processes"])
 def test_an_interrupt_without_a_terminal(place: Path, executor: str) -> None:
     flag = place / "begun"
@@ -130,6 +136,7 @@ def test_an_interrupt_without_a_terminal(place: Path, executor: str) -> None:
     assert job.status == "interrupted"
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_had_enough(place: Path) -> None:
     Workspace(place).save_artifact("line\n" * 500_000, "long")
     with subprocess.Popen(
@@ -147,6 +154,7 @@ def test_a_reader_that_has_had_enough(place: Path) -> None:
     assert (process.returncode, said) == (0, "")
 
 
+@pytest.mark.slow
 def test_a_reader_that_is_gone_before_the_first_line(place: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
@@ -159,6 +167,7 @@ def test_a_reader_that_is_gone_before_the_first_line(place: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_json_can_be_piped_on(place: Path) -> None:
     command = f"{sys.executable} -m findspot jobs --json | {sys.executable} -m json.tool --compact"
     done = subprocess.run(
@@ -167,6 +176,7 @@ def test_json_can_be_piped_on(place: Path) -> None:
     assert [job["experiment"] for job in json.loads(done.stdout)] == ["first"]
 
 
+@pytest.mark.slow
 def test_a_terminal_without_the_characters(place: Path) -> None:
     Workspace(place).save_artifact(1, "größe")
     poor = {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
@@ -182,6 +192,7 @@ def test_the_installed_command_and_the_module_are_the_same() -> None:
     assert re.fullmatch(r"findspot \d+\.\d+\.\d+\n", done.stdout)
 
 
+@pytest.mark.slow
 def test_help() -> None:
     overview = run_process("--help")
     assert overview.code == 0
@@ -237,6 +248,7 @@ def shared(tmp_path: Path) -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.mark.slow
 def test_a_workspace_that_may_only_be_read(shared: Path, tmp_path: Path) -> None:
     with Workspace(shared) as workspace:
         workspace.save_artifact([1, 2], "numbers")

@@ -32,6 +32,7 @@ def test_what_tasks_print_stays_out_of_the_result(flow: Path, findspot: Command)
     assert job["outputs"]["result"].startswith("store://values/default/result:1@")
 
 
+@pytest.mark.slow
 def test_also_where_worker_processes_print(flow: Path, findspot: Command) -> None:
     outcome = findspot("run", "flow.py:halving", "--json", "--executor", "processes")
     assert outcome.document()["status"] == "finished"
@@ -314,6 +315,7 @@ def test_every_mistake_as_json(tutorial: Path, findspot: Command) -> None:
     assert findspot("check", "tutorial/entrypoint_5.yaml", "--json").document() == []
 
 
+@pytest.mark.slow
 def test_the_tutorial(tutorial: Path, findspot: Command) -> None:
     assert findspot("run", "tutorial/entrypoint_4.yaml", "-e", "experiment_2").code == 0
     chosen = ("-a", "artifact_input_array=samples:latest", "-p", "figure_title=Three ways")

@@ -81,6 +81,7 @@ def test_options_that_mean_nothing(
     assert "Traceback" not in done.err
 
 
+@pytest.mark.slow
 def test_a_worker_with_nothing_to_do(findspot: Command, flow: Path) -> None:
     findspot("schedule", "add", "s", "flow.py:halving", "--cron", "@yearly")
     done = findspot("schedule", "run", "--once")

@@ -181,6 +181,7 @@ def test_a_cut_of_unknown_length_is_noticed(web: WebServer) -> None:
     assert web.count("GET") == 2
 
 
+@pytest.mark.slow
 def test_a_large_file_takes_little_memory(web: WebServer, tmp_path: Path) -> None:
     block = bytes(range(256)) * 256
     size = len(block) * 1600
@@ -214,6 +215,7 @@ def test_local_copies_are_downloaded_once_for_each_state(web: WebServer) -> None
     assert get_dataitem(url).local().read_bytes() == b"new"
 
 
+@pytest.mark.slow
 def test_many_readers_share_a_copy(web: WebServer) -> None:
     url = web.add("/data.bin", DATA)
     with ThreadPoolExecutor(8) as pool:

@@ -430,6 +430,7 @@ class TestOneComputationAtATime:
         folder.mkdir()
         return folder
 
+    @pytest.mark.slow
     def test_other_processes_wait_and_reuse(self, ws: Workspace, tmp_path: Path) -> None:
         folder = self.prepare(tmp_path)
         started = [self.start(tmp_path, folder) for _ in range(3)]
@@ -438,6 +439,7 @@ class TestOneComputationAtATime:
         assert len(list(folder.iterdir())) == 1
         assert ws.catalog.leases(now()) == []
 
+    @pytest.mark.slow
     def test_a_dead_holder_is_no_hindrance(self, ws: Workspace, tmp_path: Path) -> None:
         folder = self.prepare(tmp_path)
         (folder / "hang").touch()
@@ -451,12 +453,14 @@ class TestOneComputationAtATime:
         hanging.communicate(timeout=60)
         assert waiting.communicate(timeout=20)[0].strip() == "False"
 
+    @pytest.mark.slow
     def test_threads_of_one_process_wait_too(self, ws: Workspace, tmp_path: Path) -> None:
         with ThreadPoolExecutor(2) as pool:
             runs = [pool.submit(lambda: singly.run(folder=str(tmp_path / "."))) for _ in range(2)]
             jobs = [run.result() for run in runs]
         assert sorted(reused(job)["slow_single"] for job in jobs) == [False, True]
 
+    @pytest.mark.slow
     def test_a_step_that_takes_long_is_waited_for(self, ws: Workspace) -> None:
         @task
         def lengthy(x: int) -> int:

@@ -95,6 +95,7 @@ def test_a_handler_of_interrupts_is_left_alone(ws: Workspace) -> None:
     assert heard == [signal.SIGINT]
 
 
+@pytest.mark.slow
 def test_a_job_in_a_thread_is_stopped_at_its_next_instruction(ws: Workspace) -> None:
     @pipeline
     def busy() -> Any:
@@ -111,6 +112,7 @@ def test_a_job_in_a_thread_is_stopped_at_its_next_instruction(ws: Workspace) -> 
     assert [job.status for job in ended] == ["cancelled"]
 
 
+@pytest.mark.slow
 def test_a_cancelled_job_can_be_resumed(ws: Workspace) -> None:
     timer = threading.Timer(0.8, lambda: first_running(ws).cancel())
     timer.start()

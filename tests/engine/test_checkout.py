@@ -197,6 +197,7 @@ def test_a_damaged_repository(repository: Path) -> None:
     assert str(found["problem"]).startswith("git status failed: fatal")
 
 
+@pytest.mark.slow
 def test_git_that_hangs_is_given_up_and_ended(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -74,6 +74,7 @@ def test_each_byte_belongs_to_the_step_that_runs_and_is_passed_on_once(tmp_path:
     assert done.stderr.splitlines() == ["wrong", "unfinished \ufffd"]
 
 
+@pytest.mark.slow
 def test_megabytes_are_read_while_they_are_written_and_their_space_is_given_back(
     tmp_path: Path,
 ) -> None:
@@ -93,6 +94,7 @@ def test_megabytes_are_read_while_they_are_written_and_their_space_is_given_back
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
+@pytest.mark.slow
 def test_a_progress_bar_of_a_child_is_its_last_state(tmp_path: Path) -> None:
     done = program(
         tmp_path,
@@ -108,6 +110,7 @@ def test_a_progress_bar_of_a_child_is_its_last_state(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_a_child_that_outlives_its_step_holds_nobody_up(tmp_path: Path) -> None:
     done = program(
         tmp_path,
@@ -128,6 +131,7 @@ def test_a_child_that_outlives_its_step_holds_nobody_up(tmp_path: Path) -> None:
     assert done.stdout.split() == ["early", "late"]
 
 
+@pytest.mark.slow
 def test_last_words_are_those_of_the_dead(tmp_path: Path) -> None:
     done = program(
         tmp_path,

@@ -196,6 +196,7 @@ def run_project(folder: Path, ws: Workspace, **changed: Any) -> str:
     return done.stdout.split()[-1]
 
 
+@pytest.mark.slow
 def test_changed_code_is_named_with_its_diff(ws: Workspace, tmp_path: Path) -> None:
     run_project(tmp_path, ws)
     changed = explain(ws, run_project(tmp_path, ws, text="x + 2", limit=20))["measure"]
@@ -216,6 +217,7 @@ def test_changed_code_is_named_with_its_diff(ws: Workspace, tmp_path: Path) -> N
     assert same["measure"].verdict == "reused"
 
 
+@pytest.mark.slow
 def test_the_sources_are_kept_once_and_without_secrets(ws: Workspace, tmp_path: Path) -> None:
     job = run_project(tmp_path, ws)
     (step,) = ws.catalog.steps(job)

@@ -94,6 +94,7 @@ def test_memory_that_is_not_to_be_had_fails_its_step(ws: Workspace, executor: st
     assert "Unable to allocate" in failure.message
 
 
+@pytest.mark.slow
 @every_executor
 def test_a_step_that_never_ends_is_stopped(ws: Workspace, executor: str) -> None:
     job = faulty_tasks.endless.run(executor=executor, workers=2)
@@ -148,6 +149,7 @@ def test_an_input_that_cannot_be_saved_is_named_before_there_is_a_job(ws: Worksp
     assert ws.list_jobs() == []
 
 
+@pytest.mark.slow
 def test_of_two_resumes_at_once_one_is_refused(ws: Workspace, tmp_path: Path) -> None:
     @task(cache=False)
     def once(folder: str) -> int:

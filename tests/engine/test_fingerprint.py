@@ -316,6 +316,7 @@ def main(x):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["file", "text"])
 def test_processes_agree_whatever_their_hash_seed_and_folder(tmp_path: Path, way: str) -> None:
     digests = set()

@@ -96,6 +96,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_script_and_who_imports_it_reuse_each_others_steps(folder: Path) -> None:
     assert say(folder, "counting.py") == "finished False"
     assert say(folder, "-c", "import counting; counting.show()") == "finished True"

@@ -154,6 +154,7 @@ def _findspot(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", [False, True], ids=["file", "package"])
 def test_the_file_of_a_pipeline_is_found_from_another_folder(
     ws: Workspace, tmp_path: Path, module: bool

@@ -60,6 +60,7 @@ def uids(job: Job) -> dict[str, str]:
     return {name: job.outputs[name].uid for name in LOGGED}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("executor", ["inline", "processes"])
 @pytest.mark.parametrize("flow", [partly, wholly], ids=["step", "whole job"])
 def test_a_reused_step_logs_again(ws: Workspace, flow: Any, executor: str) -> None:

@@ -115,6 +115,7 @@ def test_a_lost_job_is_started_again_as_it_was() -> None:
     assert claimed(replace(record, paused=True), minutes(3), last="lost") is None
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(-300, 300), min_size=1, max_size=30), st.sampled_from(["skip", "all"]))
 def test_no_due_time_comes_twice_whatever_the_clock_does(
     moments: list[float], catch_up: CatchUp

@@ -32,6 +32,7 @@ def output(process: subprocess.Popen[str]) -> str:
     return said
 
 
+@pytest.mark.slow
 def test_the_second_file_takes_up_what_the_first_one_wrote(tmp_path: Path) -> None:
     said = output(start(tmp_path, "experiment1.py"))
     assert "<Result exp1 v1: finished, 4 of 4 cells>" in said

@@ -80,6 +80,7 @@ def untouched_total(folder: Path, condition: str, replicate: int) -> float:
     return experiment.debug(condition, replicate).context.metrics["total"]
 
 
+@pytest.mark.slow
 def test_killed_in_a_cell_only_the_missing_cells_run(ws: Workspace, tmp_path: Path) -> None:
     folder = tmp_path / "ran"
     folder.mkdir()
@@ -139,6 +140,7 @@ def test_killed_at_any_time(ws: Workspace, tmp_path: Path, seed: int, executor: 
     check_whole(ws, folder, finished(ws))
 
 
+@pytest.mark.slow
 def test_two_resumes_at_once_agree(ws: Workspace, tmp_path: Path) -> None:
     folder = tmp_path / "ran"
     folder.mkdir()

@@ -48,6 +48,7 @@ def test_it_comes_nearer_than_chance(ws: Workspace) -> None:
     assert len(result.jobs) == 5
 
 
+@pytest.mark.slow
 def test_equal_seeds_propose_equal_treatments(ws: Workspace, tmp_path: Path) -> None:
     first, second, other = search(12), search(12), search(12, seed=6)
     for number, made in enumerate((first, second, other)):
@@ -138,6 +139,7 @@ killed(sys.argv[1])
 """
 
 
+@pytest.mark.slow
 def test_a_killed_search_goes_on_where_it_was(ws: Workspace, tmp_path: Path) -> None:
     folder = tmp_path / "ran"
     folder.mkdir()

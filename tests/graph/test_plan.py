@@ -86,6 +86,7 @@ def test_circles_are_named(waits: dict[str, list[str]], expected: list[str]) -> 
     assert raised.value.problems == tuple(problems)
 
 
+@pytest.mark.slow
 def test_a_long_chain_and_a_long_circle_need_no_recursion() -> None:
     count = 20_000
     waits = {f"s{i}": [f"s{i + 1}"] for i in range(count - 1)}

@@ -214,6 +214,7 @@ def graphs(draw: st.DrawFn) -> TaskGraph:
     )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150, derandomize=True)
 @given(graphs())
 def test_a_round_trip_changes_nothing(graph: TaskGraph) -> None:

@@ -33,6 +33,7 @@ def assert_same(found: Any, expected: Any) -> None:
     assert found.tobytes() == expected.tobytes()
 
 
+@pytest.mark.slow
 @given(
     npst.arrays(
         npst.scalar_dtypes() | npst.array_dtypes(allow_subarrays=False),

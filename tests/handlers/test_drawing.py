@@ -135,6 +135,7 @@ def test_a_chart_that_cannot_be_drawn_is_saved_and_says_why(
     assert saved.load() == spec
 
 
+@pytest.mark.slow
 def test_a_chart_with_much_data_has_no_svg() -> None:
     chart = json.dumps(SPEC | {"description": "x" * (3 << 20)}).encode()
     drawn = drawing.draw("vega-lite", chart)

@@ -108,6 +108,7 @@ def weather() -> xr.Dataset:
     )
 
 
+@pytest.mark.slow
 def test_datasets_of_xarray_come_back_as_they_were(tmp_path: Path) -> None:
     dataset = weather()
     loaded = round_trip(dataset)

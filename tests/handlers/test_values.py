@@ -104,6 +104,7 @@ def test_json_values_come_back_exactly(value: Any) -> None:
     assert_described(value)
 
 
+@pytest.mark.slow
 @given(_STRUCTURES)
 def test_structures_come_back_exactly(value: Any) -> None:
     assert same(round_trip(value), value)

@@ -29,6 +29,7 @@ def halves(frame: pd.DataFrame, target: str) -> tuple[Any, Any, Any, Any]:
     return X.iloc[::2], X.iloc[1::2], frame[target].iloc[::2], frame[target].iloc[1::2]
 
 
+@pytest.mark.slow
 def test_a_classifier_of_several_classes(ws: Workspace, iris: pd.DataFrame) -> None:
     X, X_test, y, y_test = halves(iris, "species")
     model = RandomForestClassifier(10, random_state=0).fit(X, y)
@@ -73,6 +74,7 @@ def test_a_classifier_of_several_classes(ws: Workspace, iris: pd.DataFrame) -> N
     assert saved.extra_data["roc-curve"] == done.outputs["evaluation/roc-curve"].uri
 
 
+@pytest.mark.slow
 def test_a_binary_classifier(ws: Workspace, iris: pd.DataFrame) -> None:
     two = iris[iris["species"] != "setosa"]
     X, X_test, y, y_test = halves(two, "species")
@@ -92,6 +94,7 @@ def test_a_binary_classifier(ws: Workspace, iris: pd.DataFrame) -> None:
     assert "calibration" in found
 
 
+@pytest.mark.slow
 def test_a_classifier_without_probabilities(ws: Workspace, iris: pd.DataFrame) -> None:
     X, X_test, y, y_test = halves(iris, "species")
     with ws.start_job("test"):
@@ -102,6 +105,7 @@ def test_a_classifier_without_probabilities(ws: Workspace, iris: pd.DataFrame) -
     assert "feature-importance" not in found
 
 
+@pytest.mark.slow
 def test_importance_by_permutation(ws: Workspace, iris: pd.DataFrame) -> None:
     X, X_test, y, y_test = halves(iris, "species")
     model = GaussianNB().fit(X.to_numpy(), y)
@@ -113,6 +117,7 @@ def test_importance_by_permutation(ws: Workspace, iris: pd.DataFrame) -> None:
     assert any(row["std"] > 0 for row in table)
 
 
+@pytest.mark.slow
 def test_test_data_of_one_class(ws: Workspace, iris: pd.DataFrame) -> None:
     X, _, y, _ = halves(iris, "species")
     one = y == "setosa"
@@ -125,6 +130,7 @@ def test_test_data_of_one_class(ws: Workspace, iris: pd.DataFrame) -> None:
     assert "confusion-matrix" in found
 
 
+@pytest.mark.slow
 def test_classes_that_were_not_learned(ws: Workspace, iris: pd.DataFrame) -> None:
     two = iris[iris["species"] != "setosa"]
     model = LogisticRegression(max_iter=1000).fit(two.drop(columns="species"), two["species"])
@@ -136,6 +142,7 @@ def test_classes_that_were_not_learned(ws: Workspace, iris: pd.DataFrame) -> Non
     assert found["classes"].load().num_rows == 3
 
 
+@pytest.mark.slow
 def test_many_classes(ws: Workspace) -> None:
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(300, 3)), rng.integers(0, 30, 300)
@@ -144,6 +151,7 @@ def test_many_classes(ws: Workspace) -> None:
     assert "roc-curve" in found
 
 
+@pytest.mark.slow
 def test_a_regressor(ws: Workspace, diabetes: pd.DataFrame) -> None:
     X, X_test, y, y_test = halves(diabetes, "target")
     model = LinearRegression().fit(X, y)
@@ -162,6 +170,7 @@ def test_a_regressor(ws: Workspace, diabetes: pd.DataFrame) -> None:
     assert "reports/linear/residuals" in ws.get_job(job.id).outputs
 
 
+@pytest.mark.slow
 def test_a_single_row_and_a_zero(ws: Workspace, diabetes: pd.DataFrame) -> None:
     X, _, y, _ = halves(diabetes, "target")
     model = KNeighborsRegressor(3).fit(X, y)
@@ -175,6 +184,7 @@ def test_a_single_row_and_a_zero(ws: Workspace, diabetes: pd.DataFrame) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_model_by_its_reference(ws: Workspace, iris: pd.DataFrame) -> None:
     X, X_test, y, y_test = halves(iris, "species")
     saved = ws.save_artifact(LogisticRegression(max_iter=1000).fit(X, y), "m")

@@ -35,6 +35,7 @@ def jobs(ws: Workspace) -> int:
     return len(ws.catalog.search_jobs(JobQuery(limit=100)).items)
 
 
+@pytest.mark.slow
 def test_metrics_plots_and_lineage(
     ws: Workspace, iris: pd.DataFrame, model: ArtifactVersion
 ) -> None:
@@ -55,6 +56,7 @@ def test_metrics_plots_and_lineage(
     assert {model.uid, data.uid} <= ws.lineage(matrix).versions.keys()
 
 
+@pytest.mark.slow
 def test_a_file_by_its_path(
     ws: Workspace, iris: pd.DataFrame, model: ArtifactVersion, tmp_path: Path
 ) -> None:

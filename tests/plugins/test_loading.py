@@ -502,6 +502,7 @@ PROCESS = """\
     """
 
 
+@pytest.mark.slow
 def test_processes_that_materialise_one_plugin_at_once(
     write_plugin: WritePlugin, workspace: Path, store: BlobStore, tmp_path: Path
 ) -> None:

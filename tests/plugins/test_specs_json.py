@@ -86,6 +86,7 @@ def test_a_type_comes_back(type: Type) -> None:
         assert list(back.properties) == list(type.properties)
 
 
+@pytest.mark.slow
 @given(tasks)
 def test_a_task_comes_back(task: TaskSpec) -> None:
     assert task_from_json(_through_json(task_to_json(task))) == task

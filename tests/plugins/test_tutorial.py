@@ -191,6 +191,7 @@ def test_wrong_arguments_of_the_figure(
         handler.save(Figure(), PlainSaveFolder(tmp_path), **args)
 
 
+@pytest.mark.slow
 def test_the_readmes_links_and_its_example() -> None:
     text = (TUTORIAL / "README.md").read_text(encoding="utf-8")
     links = re.findall(r"\]\((?!http)([^)#]+)\)", text)

@@ -61,6 +61,7 @@ def test_the_figures_lineage_reaches_the_job_that_drew_the_samples(
     assert samples.shape == (1000,)
 
 
+@pytest.mark.slow
 def test_an_edit_makes_new_versions_and_leaves_the_old_ones(
     workspace: Workspace, tutorial: Path
 ) -> None:

@@ -79,6 +79,7 @@ def test_a_failure_of_ours_misses_every_bar() -> None:
     assert verdict(found, one, full_size=True) is False
 
 
+@pytest.mark.slow
 def test_extra_memory_is_what_a_block_needs_at_its_peak() -> None:
     from benchmarks.memory import extra_memory
 

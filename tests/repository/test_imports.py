@@ -56,6 +56,7 @@ def imports(file: Path) -> Iterator[tuple[str, int]]:
                 yield top, node.lineno
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["src", "tests", "benchmarks"])
 def test_what_is_imported_is_asked_for(folder: str) -> None:
     allowed = asked_for(tests=folder != "src")

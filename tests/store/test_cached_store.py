@@ -246,6 +246,7 @@ def test_a_cache_without_room_still_gives_paths(remote: Remote, tmp_path: Path) 
         CachedBlobStore(remote, tmp_path, -1)
 
 
+@pytest.mark.slow
 def test_a_path_stays_good_until_it_can_be_opened(remote: Remote, tmp_path: Path) -> None:
     store = CachedBlobStore(remote, tmp_path / "cache", 3 * MIB, path_grace_seconds=1.0)
     digests = [remote.put(some_bytes(number)).digest for number in range(6)]

@@ -346,6 +346,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     assert subprocess.run(command, timeout=30, check=False).returncode == 0
 
 
+@pytest.mark.slow
 def test_storing_a_large_buffer_takes_no_memory_for_it(local: LocalBlobStore) -> None:
     data = np.arange(8 * MIB, dtype=np.float64)  # 64 MiB
     local.put(b"first, so that all modules are imported")

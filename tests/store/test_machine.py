@@ -198,6 +198,7 @@ def run(machine: type[StoreMachine], flip: Flip, examples: int) -> None:
 MACHINES = [LocalMachine, MemoryMachine, ObjectMachine, CachedMachine]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("machine", MACHINES[:3])
 def test_any_sequence_of_calls(machine: type[StoreMachine], flip: Flip) -> None:
     run(machine, flip, 15)
