@@ -52,6 +52,20 @@ def test_what_a_job_read_is_shown_with_it_and_in_the_lineage(
     assert findspot("lineage", output, "--json").document()["sources"] == [source]
 
 
+def test_a_copy_that_was_not_published_is_a_warning_at_the_end(
+    workspace: Path, findspot: Command
+) -> None:
+    (workspace / "make.py").write_text("def make() -> dict[str, int]:\n    return {'a': 1}\n")
+    (workspace / "taken").write_text("a file, where a folder is wanted")
+    ran = findspot("run", "make.py:make", "--artifact-path", "taken/{{name}}")
+    assert ran.code == 0
+    assert "warning: The artifact 'output' was not published: " in ran.err
+    assert (
+        "warning: The artifact 'output' was not published: "
+        in findspot("job", "show", "latest").out
+    )
+
+
 def test_what_is_no_item(folder: Path, findspot: Command) -> None:
     for command in ("ls", "cat", "stat"):
         assert findspot("data", command, "nothing.csv").code == 3

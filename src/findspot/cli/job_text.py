@@ -14,6 +14,7 @@ from findspot.cli.printing import (
     duration,
     print_fields,
     print_table,
+    printable,
     short_digest,
     short_id,
 )
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from findspot.engine.jobs import Job
 
 _LONGEST = 2000
+_WARNINGS = 5
 _LIBRARY = re.compile(
     r"[/\\](site-packages|dist-packages|lib[/\\]python3\.\d+)[/\\]|"
     + re.escape(str(Path(__file__).parent.parent) + os.sep)
@@ -75,10 +77,23 @@ def print_job(job: Job, *, failure_to: TextIO) -> None:
     if job.outputs:
         typer.echo()
         print_fields((name, version.uri) for name, version in job.outputs.items())
+    print_warnings(job, to=failure_to)
     if job.failure is not None:
         id = short_id(job.id)
         hint = f"Log: findspot job log {id}; go on: findspot job resume {id}"
         typer.echo(f"\n{failure_text(job.failure)}\n{hint}", file=failure_to)
+
+
+def print_warnings(job: Job, *, to: TextIO) -> None:
+    """What Findspot or the job's own code warns of in the log; of a very long log its beginning."""
+    lines = (line for _, line in job.space.catalog.log(job.id))
+    found = [line for line in lines if (line.source, line.level) == ("findspot", "WARNING")]
+    for line in found[:_WARNINGS]:
+        where = f"step {line.step}: " if line.step else ""
+        typer.echo(f"\nwarning: {printable(where + line.text)}", file=to)
+    if len(found) > _WARNINGS:
+        more = f"{len(found) - _WARNINGS} more warnings"
+        typer.echo(f"\n{more}: findspot job log {short_id(job.id)}", file=to)
 
 
 def source_text(source: SourceRead) -> str:
