@@ -130,3 +130,23 @@ class NoMetric(FindspotError):
             f"No step logged a metric {metric!r}.",
             how=f"There are: {', '.join(known) or 'none at all'}.",
         )
+
+
+class ViewNotWritten(FindspotError):
+    """The readable view of a run cannot be written; the run itself is whole, and recorded.
+
+    Args:
+        experiment, run: whose view. error: what the system said.
+    """
+
+    exit_code = 6
+
+    def __init__(self, experiment: str, run: int, error: OSError) -> None:
+        self.experiment, self.run, self.error = experiment, run, error
+        super().__init__(
+            f"The readable view of run {run} cannot be written: {error}",
+            where=f"experiment {experiment}",
+            how="Nothing is lost: the result and all artifacts are in the workspace. Mend the "
+            "folder, or give another root, and run it with strategy='resume', which only writes "
+            "the view.",
+        )

@@ -15,7 +15,7 @@ from findspot.engine.executors import EXECUTORS
 from findspot.engine.launching import JobOptions, launch
 from findspot.experiments.cells import Cell, DataProgram, context_of, loaded_datum
 from findspot.experiments.design import Design
-from findspot.experiments.errors import BeingRun, NoRun
+from findspot.experiments.errors import BeingRun, NoRun, ViewNotWritten
 from findspot.experiments.history import (
     DATA,
     RUN,
@@ -350,7 +350,10 @@ def result_of(
         "seed": design.seed,
         "code": design.codes,
     }
-    folder = write_view(experiment, space, run, details, ahead)
+    try:
+        folder = write_view(experiment, space, run, details, ahead)
+    except OSError as error:
+        raise ViewNotWritten(design.name, run.number, error) from error
     hypotheses = tuple(experiment.hypotheses)
     return Result(
         space,
