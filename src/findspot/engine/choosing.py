@@ -17,7 +17,7 @@ from findspot.core.references import Reference, parse_reference
 from findspot.engine.external import ExternalArtifact
 from findspot.engine.values import Saved, shared
 from findspot.graph.narrowing import narrowed
-from findspot.graph.spec import ArtifactInput, Opaque, OutputSpec, TaskGraph
+from findspot.graph.spec import ArtifactInput, Opaque, OutputSpec, Ref, TaskGraph
 from findspot.graph.suggestions import suggestion
 from findspot.graph.values import check_values
 
@@ -89,7 +89,8 @@ def opaque_places(graph: TaskGraph) -> Iterator[tuple[str, Opaque]]:
     """Every live object in a graph, with a place such as ``scale.x`` or ``scale.0``."""
     for step in graph.steps.values():
         for index, value in enumerate(step.args):
-            yield from _opaque_in(value, f"{step.name}.{index}")
+            if type(value) is not Ref:  # as nearly all are
+                yield from _opaque_in(value, f"{step.name}.{index}")
         for name, value in (*step.kwargs.items(), *step.each.items()):
             yield from _opaque_in(value, f"{step.name}.{name}")
     for export in graph.outputs.values():

@@ -50,7 +50,12 @@ class Placeholder:
     def __init__(
         self, ref: Ref, type: Type = UNKNOWN, trace: object = None, output: str = DEFAULT_OUTPUT
     ) -> None:
-        self._ref, self._type, self._trace, self._output = ref, type, trace, output
+        # Past __setattr__, which is for what users do to it.
+        put = object.__setattr__
+        put(self, "_ref", ref)
+        put(self, "_type", type)
+        put(self, "_trace", trace)
+        put(self, "_output", output)
 
     def __repr__(self) -> str:
         return f"<placeholder {self._ref}>"
@@ -71,10 +76,7 @@ class Placeholder:
         raise _used(self, f"asked for its attribute {name!r}")
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in Placeholder.__slots__:
-            object.__setattr__(self, name, value)
-        else:
-            raise _used(self, f"given the attribute {name!r}")
+        raise _used(self, f"given the attribute {name!r}")
 
 
 def _forbidden(use: str) -> Callable[..., NoReturn]:

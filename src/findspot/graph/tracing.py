@@ -35,7 +35,6 @@ from findspot.graph.placeholders import (
     Placeholder,
     PlaceholderUsed,
     StepOutputs,
-    location_of_frame,
     shown_file,
 )
 from findspot.graph.spec import (
@@ -172,6 +171,7 @@ class _Recorder:
         self.specs: dict[str, TaskSpec] = {}
         self.tasks: dict[str, Task[..., Any]] = {}
         self._task_names: dict[int, str] = {}
+        self._shown: dict[str, str] = {}
         self._counts: dict[str, int] = {}
         self._called: dict[str, int] = {}
         self._prefix = ""
@@ -225,7 +225,12 @@ class _Recorder:
         self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], call: StepOptions
     ) -> Any:
         # Two frames up: this one, and the task's __call__ that came here.
-        location = location_of_frame(sys._getframe(2))
+        frame = sys._getframe(2)
+        file = frame.f_code.co_filename
+        shown = self._shown.get(file)
+        if shown is None:
+            shown = self._shown[file] = shown_file(file)
+        location = f"{shown}:{frame.f_lineno}"
         spec_name = self._task_name(task)
         spec = self.specs[spec_name]
         each: dict[str, Any] = {}
@@ -318,8 +323,11 @@ class _Recorder:
 
     def _step_name(self, task: Task[..., Any], wanted: object, location: str) -> str:
         if wanted is None:
-            name = _NOT_IN_NAMES.sub("_", f"{self._prefix}{task.name}")
-            return self._unused(f"_{name}" if name[0].isdigit() else name, self._counts)
+            name = f"{self._prefix}{task.name}"
+            if not (name.isascii() and name.isidentifier()):
+                name = _NOT_IN_NAMES.sub("_", name)
+                name = f"_{name}" if name[0].isdigit() else name
+            return self._unused(name, self._counts)
         if not isinstance(wanted, str) or not NAME.fullmatch(wanted):
             raise self._invalid(
                 f"{wanted!r} is no name for a step.",
