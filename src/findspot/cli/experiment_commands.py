@@ -10,6 +10,7 @@ import typer
 
 from findspot.cli.options import (
     AsJson,
+    Executor,
     Limit,
     Project,
     UsageMistake,
@@ -28,15 +29,6 @@ Target = Annotated[
         metavar="TARGET",
         help="file.py:name or module:name of an Experiment, an ExperimentGraph, or a function that "
         "returns one; file.py, where it holds only one.",
-    ),
-]
-ExperimentExecutor = Annotated[
-    str | None,
-    typer.Option(
-        "--executor",
-        metavar="NAME",
-        help="inline, threads, processes, dask:, ray:, or dask: and ray: with an address; by "
-        "default as the workspace's settings say.",
     ),
 ]
 Replicates = Annotated[
@@ -103,7 +95,7 @@ def run(
             "only what is missing."
         ),
     ] = "rerun",
-    executor: ExperimentExecutor = None,
+    executor: Executor = None,
     workers: Workers = None,
     replicates: Replicates = None,
     treatment: Treatments = None,
@@ -128,7 +120,7 @@ def run(
 
 def resume(
     target: Target,
-    executor: ExperimentExecutor = None,
+    executor: Executor = None,
     workers: Workers = None,
     replicates: Replicates = None,
     treatment: Treatments = None,
