@@ -84,12 +84,18 @@ def test_links_of_one_version_are_not_those_of_the_next(local: Workspace) -> Non
     assert list(links(local, "model:1")) == ["page"]
 
 
-def test_what_is_not_there(local: Workspace) -> None:
+def test_what_is_not_there(
+    local: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     local.save_artifact(1, "model")
     with pytest.raises(NotFound):
         link(local, "nothing", "page", "https://example.org")
     with pytest.raises(NotFound):
         link(local, "model", "chart", "chart:best")
+    monkeypatch.chdir(tmp_path)
+    Path("chart.csv").write_text("x")
+    with pytest.raises(NotFound, match=r"(?s)no artifact.*Path\('chart.csv'\).* \./chart.csv"):
+        link(local, "model", "chart", "chart.csv")
     with pytest.raises(InvalidName):
         link(local, "model", "../page", "https://example.org")
     assert links(local, "model") == {}

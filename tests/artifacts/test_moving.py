@@ -10,7 +10,7 @@ import pytest
 
 from findspot import Workspace, pipeline, task
 from findspot.artifacts.moving import move_artifact, protect_tag, protected_tags
-from findspot.core.errors import Conflict, FindspotError, InvalidName, NotFound
+from findspot.core.errors import Conflict, InvalidName, NotFound
 
 
 @task(name="double")
@@ -76,7 +76,7 @@ def test_what_cannot_be_moved(local: Workspace) -> None:
         move_artifact(local, "one", "../up")
     with pytest.raises(InvalidName):
         move_artifact(local, "one", to_project="a/b")
-    with pytest.raises(FindspotError, match="there already"):
+    with pytest.raises(Conflict, match="there already"):
         move_artifact(local, "one")
     assert (local.load_artifact("one"), local.load_artifact("two")) == (1, 2)
 

@@ -54,7 +54,7 @@ def test_an_artifact_gets_another_name_and_project(golden: Path, findspot: Comma
     assert findspot("artifact", "load", "numbers:golden", "--project", "iris").out == "1\n"
     assert findspot("artifact", "show", "data").code == 3
     assert findspot("artifact", "move", "data", "other").code == 3
-    assert findspot("artifact", "move", "numbers", "--project", "iris").code == 1
+    assert findspot("artifact", "move", "numbers", "--project", "iris").code == 4
 
 
 @pytest.mark.slow

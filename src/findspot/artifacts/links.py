@@ -145,4 +145,10 @@ def _target(
             return "url", target
         if target in {entry.path for entry in version.files}:
             return "file", target
-    return "artifact", space.get_artifact(target).uid
+    try:
+        return "artifact", space.get_artifact(target).uid
+    except NotFound as error:
+        if isinstance(target, str) and Path(target).exists():
+            how = f"To link the file: Path({target!r}), at the command line {os.curdir}/{target}"
+            raise NotFound(error.role, error.name, how=how) from None
+        raise

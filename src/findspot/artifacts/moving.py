@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from findspot.core.errors import FindspotError, NotFound
+from findspot.core.errors import Conflict, NotFound
 from findspot.core.names import check_key, check_name, check_tag
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def move_artifact(
     key = check_key(key)
     new = key if to_key is None else check_key(to_key)
     if (here, key) == (there, new):
-        raise FindspotError(
+        raise Conflict(
             f"The artifact {key!r} is there already.", how="Give another key or another project."
         )
     catalog = space.catalog
