@@ -220,6 +220,18 @@ class TestPipelines:
             sample_tasks.chain.run(executor="clouds")
         assert ws.list_jobs() == []
 
+    def test_wrong_options_are_listed_also_where_an_earlier_job_would_be_repeated(
+        self, ws: Workspace
+    ) -> None:
+        sample_tasks.chain.run()
+        wrong: dict[str, Any] = {"workers": -1, "seed": "a", "labels": 3, "on_success": "mail"}
+        with pytest.raises(CheckFailed) as caught:
+            sample_tasks.chain.run(**wrong)
+        assert [problem.path for problem in caught.value.problems] == list(wrong)
+        with pytest.raises(UnknownExecutor):
+            sample_tasks.chain.run(executor="clouds")
+        assert len(ws.list_jobs()) == 1
+
     def test_a_wrong_number_of_outputs_is_a_failure_that_says_so(self, ws: Workspace) -> None:
         @task(outputs=["a", "b"])
         def three() -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from findspot.artifacts.leases import lease
 from findspot.catalog.protocol import Batch
 from findspot.core.digests import Digest
-from findspot.core.errors import Conflict, FindspotError
+from findspot.core.errors import CheckFailed, Conflict, FindspotError, Problem
 from findspot.core.ids import new_uid
 from findspot.core.names import check_name
 from findspot.core.records import (
@@ -32,7 +32,7 @@ from findspot.engine.choosing import Chosen, choose, recalled
 from findspot.engine.context import CURRENT
 from findspot.engine.environment import EnvironmentProbe, Gathering
 from findspot.engine.errors import CannotResume
-from findspot.engine.executors import executor_name, make_executor
+from findspot.engine.executors import check_executor, executor_name, make_executor
 from findspot.engine.failures import failure_of
 from findspot.engine.jobs import Job
 from findspot.engine.plans import Plan
@@ -131,6 +131,7 @@ def launch(
         BadArtifactPath, UnknownScheme: the artifact path is no good; there is no job then.
         KeyboardInterrupt: the user stopped it; the job is recorded as interrupted.
     """
+    _check_options(options)
     project = space.project if options.project is None else options.project
     check_name(project, "project name")
     if options.experiment is not None:
@@ -188,6 +189,38 @@ def launch(
         environment=environment,
         key=key,
     )
+
+
+def _check_options(options: JobOptions) -> None:
+    """What the types say, for those who do not check them: before there is a job, and also where
+    an earlier one is repeated, which uses few of them.
+
+    Raises:
+        CheckFailed: lists every option that is wrong.
+        UnknownExecutor: lists those there are.
+    """
+    given: Mapping[str, Any] = {
+        name: getattr(options, name)
+        for name in ("workers", "seed", "labels", "on_step", "on_success", "on_failure")
+    }
+    problems = []
+    if given["workers"] is not None and (type(given["workers"]) is not int or given["workers"] < 0):
+        text = f"it is {given['workers']!r}"
+        problems.append(Problem("workers", text, expected="a whole number from 0 on"))
+    if given["seed"] is not None and type(given["seed"]) is not int:
+        problems.append(Problem("seed", f"it is {given['seed']!r}", expected="a whole number"))
+    if not isinstance(given["labels"], Mapping):
+        text = f"it is {given['labels']!r}"
+        problems.append(Problem("labels", text, expected="a mapping of names to texts"))
+    problems += [
+        Problem(name, f"it is {value!r}", expected="a function")
+        for name, value in given.items()
+        if name.startswith("on_") and value is not None and not callable(value)
+    ]
+    if problems:
+        raise CheckFailed("The options of the job", problems)
+    if options.executor is not None:
+        check_executor(options.executor)
 
 
 def _repeat(

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from findspot.core.ids import new_uid
 from findspot.core.records import Snapshot, StepRecord, document_digest, now
-from findspot.engine.errors import UnknownExecutor
-from findspot.engine.executors import EXECUTORS
+from findspot.engine.executors import check_executor
 from findspot.engine.launching import JobOptions, launch
 from findspot.experiments.cells import Cell, DataProgram, context_of, loaded_datum
 from findspot.experiments.design import Design
@@ -71,7 +70,8 @@ class Running:
     def run(self) -> Result:
         """The result of all cells."""
         design, space = self.design, self.space
-        self._check_executor()
+        # What is none must not take the number of a run.
+        check_executor(self.executor or space.settings.executor)
         cells = self._cells()
         before = None
         if self.strategy != "rerun":
@@ -111,13 +111,6 @@ class Running:
                 )
             )
         return result
-
-    def _check_executor(self) -> None:
-        """What is none must not take the number of a run."""
-        name: Any = self.executor or self.space.settings.executor  # a Dask client may be given
-        known = not isinstance(name, str) or name.startswith(("dask:", "ray:"))
-        if not known and name not in EXECUTORS:
-            raise UnknownExecutor(name)
 
     def _tell_start(
         self, cells: list[tuple[Cell, Datum]], missing: list[tuple[Cell, Datum]]

@@ -6,7 +6,13 @@ all that executors with worker processes have in common, and `processes`, `dask`
 pools behind it.
 """
 
-from findspot.engine.executors.choosing import EXECUTORS, cores, executor_name, make_executor
+from findspot.engine.executors.choosing import (
+    EXECUTORS,
+    check_executor,
+    cores,
+    executor_name,
+    make_executor,
+)
 from findspot.engine.executors.errors import ExecutorLibraryMissing, ExecutorUnavailable
 from findspot.engine.executors.inline import InlineExecutor
 from findspot.engine.executors.protocol import Executor
@@ -19,6 +25,7 @@ __all__ = [
     "ExecutorUnavailable",
     "InlineExecutor",
     "ThreadExecutor",
+    "check_executor",
     "cores",
     "executor_name",
     "make_executor",

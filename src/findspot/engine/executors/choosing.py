@@ -49,6 +49,17 @@ def make_executor(
     return PooledExecutor(pool, Place.here(space))
 
 
+def check_executor(executor: str | Any) -> None:
+    """Whether there is such an executor, without starting anything.
+
+    Raises:
+        UnknownExecutor: lists those there are.
+    """
+    name = executor_name(executor)
+    if name not in EXECUTORS and not name.startswith(("dask:", "ray:")):
+        raise UnknownExecutor(name)
+
+
 def executor_name(executor: str | Any) -> str:
     """What a job's record says of its executor: a name that chooses it again."""
     if isinstance(executor, str):
