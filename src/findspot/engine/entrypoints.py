@@ -104,14 +104,18 @@ def open_file(space: ArtifactSpace, file: Path, *, project: str) -> Entrypoint:
 
 
 def python_snapshot(space: ArtifactSpace, graph: TaskGraph, target: str, project: str) -> Snapshot:
-    """The snapshot of a pipeline's graph; recorded where it differs from the newest."""
+    """The snapshot of a pipeline's graph; recorded where it differs from the newest.
+
+    The graph itself is not in what is returned: the caller has it, and holds the snapshot long.
+    """
     body = {
         "format": FORMAT,
         "syntax": "python",
         "target": target,
         "graph": graph_to_json(graph),
     }
-    return _recorded(space, graph.name, body, project)
+    recorded = _recorded(space, graph.name, body, project)
+    return replace(recorded, body={k: v for k, v in recorded.body.items() if k != "graph"})
 
 
 def plan_of_job(space: ArtifactSpace, record: JobRecord) -> Plan:
