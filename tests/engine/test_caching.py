@@ -510,3 +510,64 @@ class TestOneComputationAtATime:
         job = equal.run(executor="threads", workers=3)
         assert sorted(reused(job).values()) == [False, True, True]
         assert {job.outputs[name].load() for name in "abc"} == {1}
+
+
+@task
+def weigh(x: int) -> int:
+    import findspot
+
+    return x * int(findspot.load_artifact("weight"))
+
+
+@pipeline
+def weighing(x: int = 2) -> Any:
+    return {"weighed": weigh(x)}
+
+
+@pipeline
+def weighing_more(x: int = 2) -> Any:
+    return {"again": weigh(x)}
+
+
+class TestWhatCodeLoadsByItself:
+    """An artifact that a task loads by name is no part of its key, but a hit must agree with it."""
+
+    @pytest.mark.parametrize("executor", ["inline", "processes"])
+    def test_a_name_that_leads_elsewhere_makes_the_step_run_again(
+        self, ws: Workspace, executor: str
+    ) -> None:
+        ws.save_artifact(10, "weight")
+        first = weighing.run(executor=executor)
+        assert reused(weighing.run(executor=executor)) == {"weigh": True}
+        assert reused(weighing_more.run(executor=executor)) == {"weigh": True}
+        ws.save_artifact(30, "weight")
+        second = weighing.run(executor=executor)
+        assert reused(second) == {"weigh": False}
+        assert second.outputs["weighed"].load() == 60
+        explained = str(second.explain("weigh"))
+        assert "store://artifacts/default/weight" in explained
+        assert first.id in explained
+        assert reused(weighing_more.run(executor=executor)) == {"weigh": True}
+
+    def test_equal_content_will_do(self, ws: Workspace) -> None:
+        ws.save_artifact(10, "weight")
+        weighing.run()
+        ws.save_artifact(10, "weight", labels={"saved": "twice"})
+        assert reused(weighing.run()) == {"weigh": True}
+
+    def test_what_is_gone_is_missed(self, ws: Workspace) -> None:
+        ws.save_artifact(10, "weight")
+        weighing.run()
+        ws.delete_artifact("weight")
+        job = weighing.run()
+        assert job.status == "failed"
+        assert job.failure is not None
+        assert "There is no artifact" in job.failure.message
+
+    def test_the_newest_one_counts(self, ws: Workspace) -> None:
+        ws.save_artifact(10, "weight")
+        assert reused(weighing.run(cache="refresh")) == {"weigh": False}
+        ws.save_artifact(20, "weight")
+        assert weighing.run().outputs["weighed"].load() == 40
+        ws.delete_version("weight", 2)
+        assert weighing.run().outputs["weighed"].load() == 20

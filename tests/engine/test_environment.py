@@ -21,7 +21,7 @@ from packaging.version import Version
 
 from findspot.core.canonical import canonical_json
 from findspot.core.digests import hash_bytes
-from findspot.engine.environment import EnvironmentProbe, describe_environment
+from findspot.engine.environment import EnvironmentProbe, Gathering, describe_environment
 from findspot.engine.packages import installed_packages
 from findspot.engine.redaction import redacted, without_credentials
 
@@ -251,3 +251,17 @@ def test_starting_does_not_wait_for_git(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "go").touch()
     assert json.loads(gathering.result()[1])["git"]["folder"] == "."
     assert not gathering.running
+
+
+def test_who_waits_for_an_environment_comes_after_those_who_are_told_of_it(tmp_path: Path) -> None:
+    gathering = Gathering(tmp_path)
+    told: list[str] = []
+
+    def slowly(digest: str, document: bytes) -> None:
+        time.sleep(0.2)
+        told.append(digest)
+
+    gathering.then(slowly)
+    assert [gathering.result()[0]] == told
+    gathering.then(slowly)
+    assert len(told) == 2

@@ -197,6 +197,7 @@ assert experiment.run().status == "finished"
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["name='elsewhere',", ""])
 def test_an_experiment_of_another_process_is_found_by_name_or_signature(
     ws: Workspace, name: str

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from findspot.core.records import Producer, VersionRecord
+from findspot.core.references import Reference
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
@@ -26,6 +27,10 @@ class Active(Protocol):
     def project(self) -> str: ...
 
     def producer(self) -> Producer: ...
+
+    def resolved(self, reference: Reference, record: VersionRecord) -> None:
+        """Take note that a reference, which may lead elsewhere one day, led to the version."""
+        ...
 
     def read(self, record: VersionRecord) -> None:
         """Take note that the version was read."""

@@ -9,6 +9,7 @@ import difflib
 import os
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -281,6 +282,10 @@ class ArtifactSpace(OpenedWorkspace):
         )
         if record is None:
             raise self._not_found(where, reference, wanted)
+        active = ACTIVE.get()
+        if active is not None:
+            text = None if wanted is None else str(wanted)
+            active.resolved(replace(reference, project=where, version=text), record)
         return record
 
     def _not_found(self, project: str, reference: Reference, wanted: int | str | None) -> NotFound:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from findspot.artifacts.active import ACTIVE
 from findspot.artifacts.version import ArtifactVersion
 from findspot.core.canonical import is_plain
+from findspot.core.digests import Digest
 from findspot.core.errors import CheckFailed, FindspotError, NotFound, Problem
 from findspot.core.names import check_name
 from findspot.core.records import (
@@ -31,6 +32,7 @@ from findspot.engine.errors import JobEnded, NoJob
 if TYPE_CHECKING:
     from findspot.artifacts.kinds.signature import ModelSignature
     from findspot.artifacts.space import ArtifactSpace
+    from findspot.core.references import Reference
     from findspot.data.item import DataItem
     from findspot.engine.recorder import Recorder
 
@@ -78,6 +80,7 @@ class JobContext:
         self._ended = False
         self._labels: dict[str, str] = {}
         self._logged_params: dict[str, Any] = {}
+        self._resolved: dict[str, Digest] = {}
         self.afterwards = ExitStack()
         """Closed when what was made is saved, or is not to be."""
         self._read: set[str] = set()
@@ -103,11 +106,13 @@ class JobContext:
     @property
     def logged(self) -> dict[str, Any]:
         """What a later job that reuses this step takes over besides metrics: ``outputs`` (the uids
-        of the artifacts by key), ``labels`` and ``params``, as far as any were logged."""
+        of the artifacts by key), ``labels`` and ``params``, as far as any were logged; and
+        ``resolved``, what the references of its code led to, which must still be so."""
         found = {
             "outputs": {key: version.uid for key, version in self._outputs.items()},
             "labels": dict(self._labels),
             "params": dict(self._logged_params),
+            "resolved": dict(self._resolved),
         }
         return {name: said for name, said in found.items() if said}
 
@@ -467,6 +472,11 @@ class JobContext:
 
     def producer(self) -> Producer:
         return Producer(self.id, self.step, None)
+
+    def resolved(self, reference: Reference, record: VersionRecord) -> None:
+        """Note what the step depends on besides its arguments: it is reused only if that is so
+        again."""
+        self._resolved.setdefault(str(reference), record.digest)
 
     def read(self, record: VersionRecord) -> None:
         """Note that the code loaded a version by itself: it becomes an input in the lineage."""

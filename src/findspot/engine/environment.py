@@ -161,11 +161,12 @@ class Gathering:
 
     def _gather(self) -> None:
         data = canonical_json(describe_environment(self.cwd))
+        found = (hash_bytes(data), data)
         with self._lock:
-            self._found = (hash_bytes(data), data)
             waiting, self._waiting = self._waiting, []
-        for take in waiting:
-            take(*self._found)
+            for take in waiting:
+                take(*found)
+            self._found = found  # last, since who sees it may take it that all were told
 
 
 class EnvironmentProbe:

@@ -223,7 +223,7 @@ def _step(
         return said(verdict, f"It is the first run of the step in a job named {job.name!r}.")
     if before.key != step.key:
         return said(verdict, _why(compared, before), **compared)
-    return said(verdict, _same_key(space, job, before), **compared)
+    return said(verdict, _same_key(space, job, before, step), **compared)
 
 
 def _why(compared: Mapping[str, Any], before: StepRecord) -> str:
@@ -237,7 +237,7 @@ def _why(compared: Mapping[str, Any], before: StepRecord) -> str:
     return text
 
 
-def _same_key(space: ArtifactSpace, job: JobRecord, before: StepRecord) -> str:
+def _same_key(space: ArtifactSpace, job: JobRecord, before: StepRecord, step: StepRecord) -> str:
     """Why a step ran though nothing had changed."""
     asked = job.options.get("cache")
     if asked in ("refresh", "off"):
@@ -246,6 +246,12 @@ def _same_key(space: ArtifactSpace, job: JobRecord, before: StepRecord) -> str:
         return f"Nothing changed, but the run in job {before.job} was {before.status}."
     if before.parts.get("uncached"):
         return f"Nothing changed, but the run in job {before.job} was not kept for reuse."
+    then = before.parts.get("logged", {}).get("resolved", {})
+    now = step.parts.get("logged", {}).get("resolved", {})
+    moved = [text for text, digest in then.items() if now.get(text) != digest]
+    if moved:
+        loaded = ", ".join(moved)
+        return f"What its code loads by itself has changed since job {before.job}: {loaded}."
     logged = before.parts.get("logged", {}).get("outputs", {})
     made = {*before.outputs.values(), *logged.values()}
     if len(space.catalog.versions(made)) < len(made):

@@ -401,7 +401,7 @@ def _run(
             failure=failure,
             environment=digest,
         )
-        if key is not None and status == "finished":
+        if key is not None and status == "finished" and not runner.resolves:
             recorder.repeatable(key, record.id)
         recorder.update(update)
     ended = space.catalog.job(record.id)  # with the labels and parameters that steps set

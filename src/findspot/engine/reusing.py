@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from findspot.artifacts.saving import record_of
 from findspot.catalog.protocol import NewVersion
 from findspot.core.digests import Digest
+from findspot.core.errors import NotFound
 from findspot.core.records import CacheEntry, FileEntry, Producer, now
+from findspot.core.references import parse_reference
 from findspot.engine.calls import SavePlan
 from findspot.engine.values import Saved
 from findspot.graph.task_options import CachePolicy
@@ -55,7 +57,8 @@ class Earlier:
         policy: CachePolicy | None,
     ) -> dict[str, Saved] | None:
         """The outputs of an equal step under the names and keys of ``saves``; None where some of
-        them or of what it logged, or their bytes, are gone, or where they are too old."""
+        them or of what it logged, or their bytes, are gone, where they are too old, or where what
+        its code loaded by itself is not the same any more."""
         if not entry.complete or any(save.name not in entry.outputs for save in saves):
             return None
         if policy is not None and policy.expires is not None:
@@ -65,6 +68,8 @@ class Earlier:
                 return None
         logged = entry.logged.get("outputs")
         if logged and self.versions(logged) is None:
+            return None
+        if not self._resolves(entry.logged.get("resolved", {})):
             return None
         files: dict[str, tuple[FileEntry, ...]] = {}
         if entry.in_store:
@@ -90,6 +95,17 @@ class Earlier:
         if not self._stored(files):
             return None
         return {name: Saved(found[uid], files[uid]) for name, uid in outputs.items()}
+
+    def _resolves(self, references: Mapping[str, str]) -> bool:
+        """Whether each of the references leads to the same content as before."""
+        for text, digest in references.items():
+            try:
+                found = self._space.resolve(parse_reference(text))
+            except NotFound:
+                return False
+            if found.digest != digest:
+                return False
+        return True
 
     def _renamed(self, saved: Saved, save: SavePlan, step: str) -> NewVersion:
         """A version of the same bytes under another key."""

@@ -88,6 +88,8 @@ class Runner:
         before: Mapping[str, StepRecord] | None = None,
     ) -> None:
         self.records: dict[str, StepRecord] = {}
+        self.resolves = False
+        """Whether a step depends on what references lead to, which no key of the job says."""
         self._space = space
         self._recorder = recorder
         self._plan = plan
@@ -176,6 +178,7 @@ class Runner:
                 finished = None
             if finished is not None and self._recall(step, finished):
                 self.records[step.name] = finished
+                self.resolves |= "resolved" in finished.parts.get("logged", {})
             else:
                 call = self._call(step, item)
                 if call is not None:
@@ -383,6 +386,7 @@ class Runner:
                 self.records[step.name] = record
                 self._recorder.finished(record, new, cache=False)
                 if entry.logged:
+                    self.resolves |= "resolved" in entry.logged
                     self._log_again(entry.logged)
                 self._tell(record)
                 return None
@@ -466,6 +470,7 @@ class Runner:
             self._computed(record.key, order)
             return
         if result.logged:
+            self.resolves |= "resolved" in result.logged
             record = replace(record, parts={**record.parts, "logged": result.logged})
         for name, new in result.versions.items():
             value = result.values.get(name, NOT_LOADED)
