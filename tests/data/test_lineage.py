@@ -14,6 +14,7 @@ from findspot.artifacts.space import ArtifactSpace
 from findspot.core.digests import hash_bytes
 from findspot.core.errors import NotFound
 from findspot.core.records import Producer, SourceRead, VersionRecord, now
+from findspot.core.references import Reference
 from findspot.data import DataItem, get_dataitem
 from http_files import WebServer
 
@@ -27,10 +28,14 @@ class Job:
         self.space = space
         self.project = "default"
         self.versions: list[VersionRecord] = []
+        self.references: list[Reference] = []
         self.sources: list[SourceRead] = []
 
     def producer(self) -> Producer:
         return Producer("job")
+
+    def resolved(self, reference: Reference, record: VersionRecord) -> None:
+        self.references.append(reference)
 
     def read(self, record: VersionRecord) -> None:
         self.versions.append(record)
