@@ -124,6 +124,18 @@ def saves_and_loads(key: str) -> int:
     return found
 
 
+class Restless:
+    """A value whose pickle is another one each time."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Restless, (), {"drawn": os.urandom(8)}
+
+
+@task
+def shown(x: object) -> str:
+    return type(x).__name__
+
+
 @pipeline
 def chain(x: int = 0, length: int = 3) -> Any:
     for _ in range(3):

@@ -411,6 +411,16 @@ class TestExternalArtifacts:
         version = sample_tasks.diamond.run(samples=value).artifacts["samples"]
         assert (version.key, version.metadata, version.preview) == ("bare", {}, None)
 
+    def test_a_value_that_cannot_be_told_from_others_is_said(self, ws: Workspace) -> None:
+        @pipeline
+        def taking(x: object) -> Any:
+            return {"shown": sample_tasks.shown(x)}
+
+        jobs = [taking.run(x=ExternalArtifact(sample_tasks.Restless())) for _ in range(2)]
+        assert [job.steps["shown"].cached for job in jobs] == [False, False]
+        said = ["that of earlier jobs cannot be told" in job.log for job in jobs]
+        assert said == [False, True]
+
     def test_given_to_a_task_inside_a_pipeline(self, ws: Workspace) -> None:
         saved = ws.save_artifact(np.arange(3.0), "samples")
         double: Any = sample_tasks.double

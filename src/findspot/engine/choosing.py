@@ -34,6 +34,7 @@ class Chosen:
         opaque: of live objects in the graph, by identity of their `Opaque`.
         params, artifacts: as the job's record lists them.
         new: versions that values were saved as; to be recorded with the job.
+        notes: what the job's log is to say of the values.
     """
 
     given: dict[str, Any] = field(default_factory=dict)
@@ -41,6 +42,7 @@ class Chosen:
     params: dict[str, Any] = field(default_factory=dict)
     artifacts: dict[str, str] = field(default_factory=dict)
     new: list[NewVersion] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def choose(
@@ -221,12 +223,13 @@ class _Choice:
 
     def _by_value(self, place: str, external: ExternalArtifact) -> Saved:
         key = check_key(external.key or f"{self._graph.name}/{place}")
+        handler = self._space.handler_for(external.value, external.handler)
         new = prepare(
             self._space,
             external.value,
             key,
             project=self._project,
-            handler=self._space.handler_for(external.value, external.handler),
+            handler=handler,
             handler_args={},
             with_metadata=external.metadata,
             with_preview=external.preview,
@@ -234,6 +237,13 @@ class _Choice:
         newest = self._newest(key)
         if newest is not None and newest.digest == new.record.digest:
             return Saved(newest, new.files, shared(external.value))
+        if newest is not None and not handler.deterministic:
+            self._chosen.notes.append(
+                f"Whether the value of {place!r} is that of earlier jobs cannot be told: "
+                f"the handler {handler.name} does not always give the same bytes. Steps that take "
+                "it run again. Save the value once, and give it by its name; or give another "
+                "handler."
+            )
         self._chosen.new.append(new)
         return Saved(new.record, new.files, shared(external.value))
 

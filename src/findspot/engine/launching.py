@@ -175,7 +175,8 @@ def launch(
         earlier = None if key is None else repeated_job(space, key)
         if earlier is not None:
             return _repeat(space, plan, record, chosen, options, earlier, environment)
-    begin = Batch(jobs=[record], versions=chosen.new)
+    notes = [_line(record.id, text) for text in chosen.notes]
+    begin = Batch(jobs=[record], versions=chosen.new, log=notes)
     return _run(
         space,
         plan,
