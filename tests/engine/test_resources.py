@@ -340,7 +340,7 @@ def cluster() -> Iterator[Any]:
             threads_per_worker=1,
             memory_limit="2GiB",
             host="127.0.0.1",
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
         ) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
     ):

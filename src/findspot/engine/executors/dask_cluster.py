@@ -39,7 +39,8 @@ def main(workers: int) -> None:
         threads_per_worker=1,
         processes=True,
         host="127.0.0.1",
-        dashboard_address=None,
+        # Without an address its pages are served all the same: to everybody, on one fixed port.
+        dashboard_address="127.0.0.1:0",
         memory_limit=None,
         silence_logs=logging.CRITICAL,
     )
