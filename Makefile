@@ -15,7 +15,7 @@ help:
 	@echo "make demo    run the tutorial in $(DEMO)/ and show the lineage of its figure"
 	@echo "make test    all checks and all tests (CI runs this and test-torch)"
 	@echo "make test-torch  the tests of PyTorch's handlers, in an environment of their own"
-	@echo "make check   the quick ones, in about a minute and a half"
+	@echo "make check   the quick ones, in about two minutes"
 	@echo "make lint    style, types and layers only"
 	@echo "make docs    build the documentation into site/"
 	@echo "make bench   measure Findspot beside its peers (BENCH='--quick' for a short run)"
