@@ -43,6 +43,19 @@ Labels = Annotated[
     list[str] | None,
     typer.Option("--label", "-l", metavar="NAME=VALUE", help="A label; repeatable."),
 ]
+Params = Annotated[
+    list[str] | None,
+    typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter; repeatable."),
+]
+Artifacts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--artifact",
+        "-a",
+        metavar="NAME=REF",
+        help="A saved version for an artifact input, looked up when a job starts; repeatable.",
+    ),
+]
 ChosenKind = Annotated[Kind | None, typer.Option("--kind", help="What sort of artifact.")]
 Executor = Annotated[
     str | None,

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from findspot.cli.options import (
+    Artifacts,
     AsJson,
     Executor,
     Labels,
+    Params,
     Project,
     UsageMistake,
     Workers,
@@ -54,19 +56,8 @@ findspot run script.py:score -i rows=https://example.org/iris.csv -p depth=3"""
 
 def run(
     target: Runnable,
-    param: Annotated[
-        list[str] | None,
-        typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter; repeatable."),
-    ] = None,
-    artifact: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--artifact",
-            "-a",
-            metavar="NAME=REF",
-            help="A saved version for an artifact input; repeatable.",
-        ),
-    ] = None,
+    param: Params = None,
+    artifact: Artifacts = None,
     item: Annotated[
         list[str] | None,
         typer.Option(

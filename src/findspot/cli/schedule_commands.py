@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from findspot.cli.options import (
+    Artifacts,
     AsJson,
     Executor,
     Labels,
+    Params,
     Project,
     UsageMistake,
     existing_workspace,
@@ -48,19 +50,8 @@ def add(
     timezone: Annotated[
         str, typer.Option(help="What zone's clocks it goes by, such as Europe/Berlin.")
     ] = "UTC",
-    param: Annotated[
-        list[str] | None,
-        typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter; repeatable."),
-    ] = None,
-    artifact: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--artifact",
-            "-a",
-            metavar="NAME=REF",
-            help="A reference for an artifact input, looked up by each job; repeatable.",
-        ),
-    ] = None,
+    param: Params = None,
+    artifact: Artifacts = None,
     experiment: Annotated[
         str | None, typer.Option("--experiment", "-e", help="What the jobs belong to.")
     ] = None,
