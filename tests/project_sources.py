@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from findspot.engine.fingerprint import Fingerprint
+from findspot.engine.code.fingerprint import Fingerprint
 
 Load = Callable[[str], Callable[..., Any]]
 """Gives the function `main` of a source."""

@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     )
     from findspot.data.item import DataItem, get_dataitem
     from findspot.engine.context import JobContext, current_job
-    from findspot.engine.external import ExternalArtifact
     from findspot.engine.jobs import Job
-    from findspot.engine.pipelines import Pipeline, pipeline
+    from findspot.engine.targets.external import ExternalArtifact
+    from findspot.engine.targets.pipelines import Pipeline, pipeline
     from findspot.experiments.artifact import Artifact
     from findspot.experiments.context import CellContext
     from findspot.experiments.experiment import Experiment
@@ -69,7 +69,7 @@ _PLACES = {
     "DataItem": "data.item",
     "Experiment": "experiments.experiment",
     "ExperimentGraph": "experiments.experiment_graph",
-    "ExternalArtifact": "engine.external",
+    "ExternalArtifact": "engine.targets.external",
     "FindspotError": "core.errors",
     "Handler": "handlers",
     "Hypothesis": "experiments.hypotheses",
@@ -78,7 +78,7 @@ _PLACES = {
     "Lineage": "core.records",
     "NotFound": "core.errors",
     "OptunaSearch": "experiments.optuna_search",
-    "Pipeline": "engine.pipelines",
+    "Pipeline": "engine.targets.pipelines",
     "Reference": "core.references",
     "Task": "graph.tasks",
     "Treatment": "experiments.treatments",
@@ -104,7 +104,7 @@ _PLACES = {
     "list_schedules": "current",
     "load_artifact": "current",
     "parse_reference": "core.references",
-    "pipeline": "engine.pipelines",
+    "pipeline": "engine.targets.pipelines",
     "random_search": "experiments.treatments",
     "register_handler": "current",
     "run_function": "current",

@@ -134,8 +134,8 @@ def delete_artifact(key: str, *, project: str | None = None, force: bool = False
 
 
 def start_job(name: str, **options: Any) -> AbstractContextManager[JobContext]:
-    """A job that lasts as long as a ``with`` block; see `findspot.engine.scripts.start_job`."""
-    from findspot.engine.scripts import start_job
+    """A job that lasts as long as a ``with`` block; see `targets.scripts.start_job`."""
+    from findspot.engine.targets.scripts import start_job
 
     return start_job(current_space(), name, **options)
 
@@ -144,8 +144,8 @@ def run_function(
     what: str | Path | Callable[..., Any], handler: str | None = None, **options: Any
 ) -> Job:
     """Run a function of a file or module as a job; see `Workspace.run_function`."""
-    from findspot.engine.functions import run_function
-    from findspot.engine.targets import find_function
+    from findspot.engine.targets.functions import run_function
+    from findspot.engine.targets.targets import find_function
 
     return run_function(current_space(), find_function(what, handler), **options)
 
@@ -167,7 +167,7 @@ def set_environment(
     Raises:
         InvalidName, CheckFailed, BadArtifactPath, UnknownScheme: nothing has changed.
     """
-    from findspot.engine.publishing import checked, inherited_path, set_artifact_path
+    from findspot.engine.logged.publishing import checked, inherited_path, set_artifact_path
 
     space = current_space()
     if artifact_path is not None:

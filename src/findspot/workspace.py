@@ -57,8 +57,8 @@ class Workspace(ArtifactSpace):
     """
 
     def start_job(self, name: str, **options: Any) -> AbstractContextManager[JobContext]:
-        """A job that lasts as long as a ``with`` block; see `findspot.engine.scripts.start_job`."""
-        from findspot.engine.scripts import start_job
+        """A job that lasts as long as a ``with`` block; see `targets.scripts.start_job`."""
+        from findspot.engine.targets.scripts import start_job
 
         return start_job(self, name, **options)
 
@@ -83,7 +83,7 @@ class Workspace(ArtifactSpace):
             NotFound: there is no such file, module or pipeline.
             CheckFailed: the graph or the values have mistakes; all are listed, nothing has run.
         """
-        from findspot.engine.target_jobs import run_target
+        from findspot.engine.targets.target_jobs import run_target
 
         return run_target(self, what, params=params, artifacts=artifacts, **options)
 
@@ -94,7 +94,7 @@ class Workspace(ArtifactSpace):
         **options: Any,
     ) -> Job:
         """Run a function of a file or module as a job; see
-        `findspot.engine.functions.run_function`.
+        `findspot.engine.targets.functions.run_function`.
 
         Args:
             what: ``file.py``, ``file.py:name``, ``module:name``, or the function itself.
@@ -102,16 +102,16 @@ class Workspace(ArtifactSpace):
             options: params, inputs, returns, artifact_path, name, project, experiment,
                 labels, seed.
         """
-        from findspot.engine.functions import run_function
-        from findspot.engine.targets import find_function
+        from findspot.engine.targets.functions import run_function
+        from findspot.engine.targets.targets import find_function
 
         return run_function(self, find_function(what, handler), **options)
 
     def check(self, what: str | Path | Callable[..., Any]) -> list[Problem]:
         """Every mistake in a YAML entrypoint or a pipeline; nothing is run or recorded."""
-        from findspot.engine.entrypoints import check_file
-        from findspot.engine.pipelines import Pipeline
-        from findspot.engine.targets import find_target
+        from findspot.engine.targets.entrypoints import check_file
+        from findspot.engine.targets.pipelines import Pipeline
+        from findspot.engine.targets.targets import find_target
 
         target = find_target(what)
         if isinstance(target, Path):

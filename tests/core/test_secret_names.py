@@ -6,7 +6,7 @@ import pytest
 
 from findspot.core.secret_names import is_secret_name, is_secret_parameter
 from findspot.data.urls import without_secrets
-from findspot.engine.redaction import redacted
+from findspot.engine.environment.redaction import redacted
 
 SECRET = ["password", "db_passwd", "AWS_SECRET_ACCESS_KEY", "api-key", "token", "Authorization"]
 SECRET += ["jwt", "bearer", "subscription-key", "accountkey", "key", "X-Amz-Security-Token"]

@@ -20,6 +20,17 @@ def test_the_map_names_every_file_of_a_folder_once(folder: str) -> None:
     assert sorted(named) == sorted(files - {"__init__"})
 
 
+def test_the_map_names_every_folder_of_the_engine_once() -> None:
+    page = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    table = re.search(
+        r"^\| folder \| holds \|\n\|---\|---\|\n((?:\|.*\n)+)", page, flags=re.MULTILINE
+    )
+    assert table is not None
+    named = re.findall(r"^\| `(\w+)` \|", table[1], flags=re.MULTILINE)
+    folders = (ROOT / "src" / "findspot" / "engine").glob("*/__init__.py")
+    assert sorted(named) == sorted(file.parent.name for file in folders)
+
+
 def test_the_layers_on_the_page_are_those_that_are_checked() -> None:
     page = (DOCS / "architecture.md").read_text(encoding="utf-8")
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")

@@ -16,7 +16,7 @@ import structlog
 
 from captured import JOB, Log, hooked_places, say
 from findspot.core.records import LogLine
-from findspot.engine.capture import Capture, unrecorded
+from findspot.engine.capturing.capture import Capture, unrecorded
 
 
 @pytest.fixture

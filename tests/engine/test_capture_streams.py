@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from captured import JOB, Log, hooked_places, say
-from findspot.engine.capture import Capture
+from findspot.engine.capturing.capture import Capture
 
 
 @pytest.fixture
@@ -257,7 +257,7 @@ def test_the_terminal_sees_a_program_as_without_capture(
 ) -> None:
     said = """
         import logging, sys, warnings
-        from findspot.engine.capture import Capture
+        from findspot.engine.capturing.capture import Capture
 
         def talk():
             print("printed")
@@ -303,7 +303,7 @@ def test_the_terminal_sees_a_program_as_without_capture(
 def test_a_terminal_stays_one() -> None:
     source = """if True:
         import sys
-        from findspot.engine.capture import Capture
+        from findspot.engine.capturing.capture import Capture
         with Capture(lambda line: None) as capture, capture.step("j", "s"):
             print(f"{sys.stdout.isatty()} {sys.stdout.fileno()}")
     """
@@ -322,7 +322,7 @@ def test_a_line_into_a_broken_pipe_is_recorded(
     result = program(
         """
         import os, sys
-        from findspot.engine.capture import Capture
+        from findspot.engine.capturing.capture import Capture
 
         reading, writing = os.pipe()
         os.close(reading)
@@ -345,7 +345,7 @@ def test_a_forked_child_gives_nothing_to_the_parents_sink(
     result = program(
         """
         import os, sys
-        from findspot.engine.capture import Capture
+        from findspot.engine.capturing.capture import Capture
 
         lines = []
         with Capture(lines.append) as capture, capture.step("j", "s"):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from findspot.core.canonical import canonical_json
-from findspot.engine.checkout import describe_checkout
+from findspot.engine.environment.checkout import describe_checkout
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -24,9 +24,9 @@ from findspot.artifacts.kinds import Dataset, Model, Plot, kind_of, show_plot
 from findspot.artifacts.path_templates import BadArtifactPath
 from findspot.core.errors import InvalidName
 from findspot.data import UnknownScheme
-from findspot.engine.logging_artifacts import BadSource
-from findspot.engine.logging_plots import NotAPlot
-from findspot.engine.publishing import set_artifact_path
+from findspot.engine.logged.artifacts import BadSource
+from findspot.engine.logged.plots import NotAPlot
+from findspot.engine.logged.publishing import set_artifact_path
 from findspot.handlers.errors import NoHandler
 
 FRAME = pd.DataFrame({"x": [1.5, 2.5, 3.5, 4.5], "label": [0, 0, 1, 1]})

@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 
 from findspot import Workspace, pipeline, task
-from findspot.engine.descriptors import last_words
+from findspot.engine.capturing.descriptors import last_words
 
 everywhere = pytest.mark.parametrize("executor", ["processes", "dask:", "ray:"])
 
 _BEGIN = """
 import ctypes, os, subprocess, sys, time
-from findspot.engine.capture import Capture
-from findspot.engine.descriptors import Descriptors
+from findspot.engine.capturing.capture import Capture
+from findspot.engine.capturing.descriptors import Descriptors
 
 below = Descriptors(sys.argv[1])
 lines = []

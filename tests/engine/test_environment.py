@@ -21,9 +21,9 @@ from packaging.version import Version
 
 from findspot.core.canonical import canonical_json
 from findspot.core.digests import hash_bytes
-from findspot.engine.environment import EnvironmentProbe, Gathering, describe_environment
-from findspot.engine.packages import installed_packages
-from findspot.engine.redaction import redacted, without_credentials
+from findspot.engine.environment.document import EnvironmentProbe, Gathering, describe_environment
+from findspot.engine.environment.packages import installed_packages
+from findspot.engine.environment.redaction import redacted, without_credentials
 
 
 def describe(cwd: Path) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def run(folder: Path, *arguments: str) -> dict[str, Any]:
 PRINT_ENTRY = textwrap.dedent(
     """
     import json
-    from findspot.engine.environment import describe_environment
+    from findspot.engine.environment.document import describe_environment
     print(json.dumps(describe_environment()["entry"]))
     """
 )

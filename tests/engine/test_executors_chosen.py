@@ -17,6 +17,7 @@ import pytest
 import sample_tasks
 from findspot import Workspace, pipeline, task
 from findspot.engine.calls import JobFacts, StepCall, StepResult
+from findspot.engine.code.task_sources import LiveTask
 from findspot.engine.errors import UnknownExecutor
 from findspot.engine.executors import (
     EXECUTORS,
@@ -27,7 +28,6 @@ from findspot.engine.executors import (
 )
 from findspot.engine.executors.kept import Kept
 from findspot.engine.executors.pace import MOST, Pace
-from findspot.engine.sources import LiveTask
 from findspot.engine.values import Arguments
 
 

@@ -15,7 +15,7 @@ import pytest
 import sample_tasks
 from findspot import Job, Workspace, pipeline, task
 from findspot.core.errors import NotFound
-from findspot.engine.explaining import Explanation, explain
+from findspot.engine.caching.explaining import Explanation, explain
 
 
 def explained(ws: Workspace, job: Job, step: str | None = None) -> Explanation:

@@ -194,7 +194,7 @@ class Clock:
 
 
 def test_a_clock_that_goes_back(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("runner", "calls", "launching", "reusing", "singles"):
+    for module in ("runner", "calls", "launching", "caching.reusing", "singles"):
         monkeypatch.setattr(f"findspot.engine.{module}.now", Clock())
 
     @task(cache=CachePolicy(single=True))
@@ -225,7 +225,7 @@ def test_what_is_of_the_future_counts_as_too_old(
 
     freshly.run()
     assert freshly.run().steps["fresh"].cached
-    monkeypatch.setattr("findspot.engine.reusing.now", lambda: now() - timedelta(days=1))
+    monkeypatch.setattr("findspot.engine.caching.reusing.now", lambda: now() - timedelta(days=1))
     assert not freshly.run().steps["fresh"].cached
 
 

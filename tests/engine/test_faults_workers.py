@@ -14,7 +14,7 @@ import faulty_tasks
 from findspot import Job, Workspace, pipeline, task
 from findspot.core.records import Failure
 from findspot.engine.executors.deaths import Death, memory_kills
-from findspot.engine.memory import watched
+from findspot.engine.resources.memory import watched
 
 everywhere = pytest.mark.parametrize("executor", ["processes", "dask:", "ray:"])
 
@@ -102,7 +102,9 @@ class TestMemory:
     def test_nothing_is_told_where_the_system_does_not_say(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("findspot.engine.memory._RESET", tmp_path / "none" / "clear_refs")
+        monkeypatch.setattr(
+            "findspot.engine.resources.memory._RESET", tmp_path / "none" / "clear_refs"
+        )
         told: list[str] = []
         with watched(1, told.append):
             assert len(bytearray(32 << 20)) == 32 << 20

@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 
 from findspot.core.digests import hash_bytes
-from findspot.engine.fingerprint import Fingerprint, fingerprint
-from findspot.engine.project_code import is_project_module, stable_module
+from findspot.engine.code.fingerprint import Fingerprint, fingerprint
+from findspot.engine.code.project import is_project_module, stable_module
 from findspot.plugins.importing import PluginPackage, install
 from project_sources import (
     MODULE,
@@ -330,7 +330,7 @@ def test_processes_agree_whatever_their_hash_seed_and_folder(tmp_path: Path, way
             else f"exec(open('{MODULE}.py', encoding='utf-8').read())"
         )
         program += (
-            "\nfrom findspot.engine.fingerprint import fingerprint"
+            "\nfrom findspot.engine.code.fingerprint import fingerprint"
             "\nfound = fingerprint(main)\nprint(found.digest, found.unfingerprintable)"
         )
         done = subprocess.run(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from findspot.engine.fingerprint import fingerprint
+from findspot.engine.code.fingerprint import fingerprint
 from project_sources import WAYS, Load, forgotten_modules, loader
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from findspot.engine.project_code import main_module, stable_module
+from findspot.engine.code.project import main_module, stable_module
 
 FILE = """
 import enum, logging
@@ -123,14 +123,14 @@ def test_jobs_inside_of_steps_in_workers_too(folder: Path, executor: str) -> Non
     [
         (["script.py"], "script"),
         (["no-name.py"], "__main__"),
-        (["-c", "from findspot.engine.project_code import *; print(main_module())"], "__main__"),
+        (["-c", "from findspot.engine.code.project import *; print(main_module())"], "__main__"),
         (["-m", "package"], "package.__main__"),
         (["package"], "__main__"),
         (["-m", "cProfile", "-o", os.devnull, "script.py"], "__main__"),
     ],
 )
 def test_what_the_main_module_is_called(tmp_path: Path, arguments: list[str], name: str) -> None:
-    text = "from findspot.engine.project_code import main_module\nprint(main_module())\n"
+    text = "from findspot.engine.code.project import main_module\nprint(main_module())\n"
     (tmp_path / "package").mkdir()
     for file in ("script.py", "no-name.py", "package/__main__.py"):
         (tmp_path / file).write_text(text)

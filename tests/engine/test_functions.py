@@ -198,6 +198,6 @@ def test_the_environment_of_a_session(ws: Workspace, tmp_path: Path) -> None:
             set_environment(project="a/b")
         assert set_environment() == found
     finally:
-        from findspot.engine.publishing import set_artifact_path
+        from findspot.engine.logged.publishing import set_artifact_path
 
         set_artifact_path(None)

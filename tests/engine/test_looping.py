@@ -11,7 +11,7 @@ import pytest
 import looped_tasks
 from findspot import Job, Workspace, pipeline, task
 from findspot.core.errors import CheckFailed
-from findspot.engine.explaining import explain
+from findspot.engine.caching.explaining import explain
 from findspot.graph.checking import check
 from findspot.graph.tracing import InvalidPipeline, trace
 

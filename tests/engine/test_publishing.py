@@ -22,7 +22,7 @@ from findspot import (
 )
 from findspot.artifacts.path_templates import BadArtifactPath
 from findspot.data import UnknownScheme
-from findspot.engine.publishing import set_artifact_path
+from findspot.engine.logged.publishing import set_artifact_path
 
 
 @task

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from findspot import CheckFailed, Workspace, pipeline, task
-from findspot.engine.budgets import (
+from findspot.engine.resources.budgets import (
     UNLIMITED,
     Budget,
     Need,
@@ -21,7 +21,7 @@ from findspot.engine.budgets import (
     check_needs,
     supply_of,
 )
-from findspot.engine.cards import VISIBLE, cards_here, seeing
+from findspot.engine.resources.cards import VISIBLE, cards_here, seeing
 from findspot.engine.step_order import StepOrder
 from findspot.graph.task_options import TaskOptions
 from findspot.graph.tasks import InvalidTask

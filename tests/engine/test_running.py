@@ -448,7 +448,7 @@ class TestExternalArtifacts:
         ],
     )
     def test_says_what_it_lacks(self, arguments: dict[str, object], said: str) -> None:
-        from findspot.engine.external import BadExternalArtifact
+        from findspot.engine.targets.external import BadExternalArtifact
 
         with pytest.raises(BadExternalArtifact, match=said):
             ExternalArtifact(**arguments)  # type: ignore[arg-type]

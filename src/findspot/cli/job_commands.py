@@ -195,7 +195,7 @@ def explain(
 ) -> None:
     """Say why each step of a job ran or was reused, and what had changed."""
     from findspot.cli.printing import print_json
-    from findspot.engine.explaining import explain as explained
+    from findspot.engine.caching.explaining import explain as explained
 
     found = explained(existing_workspace(), job, step)
     if as_json:

@@ -27,7 +27,7 @@ from findspot.cli.options import (
 if TYPE_CHECKING:
     from findspot.core.records import StepRecord
     from findspot.engine.jobs import Job
-    from findspot.engine.pipelines import Pipeline
+    from findspot.engine.targets.pipelines import Pipeline
     from findspot.workspace import Workspace
 
     StepListener = Callable[[StepRecord], None]
@@ -175,7 +175,7 @@ def find(target: str) -> Path | Pipeline[..., Any] | FunctionType:
         UsageMistake: a folder was given.
         NotFound: there is nothing of that name.
     """
-    from findspot.engine.targets import find_target
+    from findspot.engine.targets.targets import find_target
 
     if Path(target).is_dir():
         raise UsageMistake(f"{target!r} is a folder.", how="Name the YAML or Python file in it.")
@@ -184,7 +184,7 @@ def find(target: str) -> Path | Pipeline[..., Any] | FunctionType:
 
 def find_pipeline(target: str) -> Pipeline[..., Any]:
     """A pipeline by ``module:pipeline`` or ``file.py:pipeline``."""
-    from findspot.engine.pipelines import Pipeline
+    from findspot.engine.targets.pipelines import Pipeline
 
     found = find(target)
     if not isinstance(found, Pipeline):
@@ -208,7 +208,7 @@ def _params(
         CheckFailed: a text cannot be read; lists everything that is wrong with the values.
     """
     from findspot.core.errors import CheckFailed
-    from findspot.engine.target_jobs import mistakes_in_values, target_graph
+    from findspot.engine.targets.target_jobs import mistakes_in_values, target_graph
     from findspot.graph.values import parse_parameters
 
     if not texts:

@@ -19,21 +19,21 @@ from findspot.artifacts.saving import prepare
 from findspot.catalog.protocol import Batch, NewVersion
 from findspot.core.pickling import quick_to_pickle
 from findspot.core.records import Failure, Producer, now
-from findspot.engine.budgets import Claim
-from findspot.engine.cards import seeing
+from findspot.engine.caching.keys import positional_slots
+from findspot.engine.code.task_sources import PluginHandler, TaskSource
 from findspot.engine.context import JobContext
 from findspot.engine.errors import WrongOutputs
 from findspot.engine.failures import failure_of
-from findspot.engine.keys import positional_slots
-from findspot.engine.memory import watched
-from findspot.engine.sources import PluginHandler, TaskSource
+from findspot.engine.resources.budgets import Claim
+from findspot.engine.resources.cards import seeing
+from findspot.engine.resources.memory import watched
 from findspot.engine.timeouts import deadline
 from findspot.engine.values import Arguments, shared
 from findspot.graph.spec import TaskSpec
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
-    from findspot.engine.capture import Capture
+    from findspot.engine.capturing.capture import Capture
     from findspot.engine.recorder import Recorder
     from findspot.handlers.protocol import ArtifactHandler
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from findspot.core.errors import FindspotError
-from findspot.engine.keys import positional_slots
+from findspot.engine.caching.keys import positional_slots
 from findspot.graph.spec import Ref, Step, TaskSpec, references
 
 

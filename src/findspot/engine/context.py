@@ -26,8 +26,8 @@ from findspot.core.records import (
     VersionRecord,
     now,
 )
-from findspot.engine.absent import ABSENT
 from findspot.engine.errors import JobEnded, NoJob
+from findspot.engine.targets.absent import ABSENT
 
 if TYPE_CHECKING:
     from findspot.artifacts.kinds.signature import ModelSignature
@@ -136,7 +136,7 @@ class JobContext:
         differ with each artifact.
         """
         from findspot.artifacts.path_templates import expand
-        from findspot.engine.publishing import DEFAULT, path_values
+        from findspot.engine.logged.publishing import DEFAULT, path_values
 
         chosen = self._path_in_force()
         values = {name: f"{{{{{name}}}}}" for name in ("name", "version")} | path_values(self)
@@ -147,7 +147,7 @@ class JobContext:
     def _path_in_force(self) -> str | None:
         if self._artifact_path is not None:
             return self._artifact_path
-        from findspot.engine.publishing import inherited_path
+        from findspot.engine.logged.publishing import inherited_path
 
         return inherited_path(self.space, self.project)
 
@@ -295,13 +295,13 @@ class JobContext:
             body: the content of a file, instead; called as ``local_path`` or else as the key.
             local_path: a file or folder to save, instead.
             kind: None: what the handler says.
-            options: see `findspot.engine.logging_artifacts.LogOptions`.
+            options: see `findspot.engine.logged.artifacts.LogOptions`.
 
         Raises:
             BadSource: none or several of value, body and local_path are given, or there is no file.
             CheckFailed, InvalidName: a name or an option is wrong. NoHandler, HandlerFailed.
         """
-        from findspot.engine.logging_artifacts import log_artifact
+        from findspot.engine.logged.artifacts import log_artifact
 
         return log_artifact(
             self, key, value, body=body, local_path=local_path, kind=kind, **options
@@ -320,7 +320,7 @@ class JobContext:
             table: a data frame, a list of mappings, a mapping of columns, or a list of rows.
             columns: the names of the columns of a list of rows.
         """
-        from findspot.engine.logging_artifacts import log_table
+        from findspot.engine.logged.artifacts import log_table
 
         return log_table(self, key, table, columns=columns, **options)
 
@@ -337,7 +337,7 @@ class JobContext:
         Raises:
             NotAPlot: it is none of these.
         """
-        from findspot.engine.logging_plots import log_plot
+        from findspot.engine.logged.plots import log_plot
 
         return log_plot(self, key, figure, title=title, **options)
 
@@ -367,7 +367,7 @@ class JobContext:
         Raises:
             CheckFailed: lists columns that do not exist and options that cannot be.
         """
-        from findspot.engine.logging_datasets import log_dataset
+        from findspot.engine.logged.datasets import log_dataset
 
         return log_dataset(
             self,
@@ -419,7 +419,7 @@ class JobContext:
             BadSource: not exactly one source is given, or its file does not exist.
             CheckFailed: lists every metric, parameter and column that is wrong.
         """
-        from findspot.engine.logging_models import log_model
+        from findspot.engine.logged.models import log_model
 
         return log_model(
             self,

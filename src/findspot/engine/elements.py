@@ -13,7 +13,7 @@ from findspot.core.canonical import canonical_json, is_plain
 from findspot.core.digests import Digest, hash_bytes
 from findspot.core.errors import FindspotError
 from findspot.core.records import Producer
-from findspot.engine.keys import KEY_FORMAT, encoded
+from findspot.engine.caching.keys import KEY_FORMAT, encoded
 from findspot.engine.values import Saved, saved_in, shared
 from findspot.graph.mapping import length_problem
 

@@ -28,7 +28,7 @@ from findspot.engine.errors import JobFailed
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
-    from findspot.engine.explaining import Explanation
+    from findspot.engine.caching.explaining import Explanation
     from findspot.engine.plans import Plan
 
 _SHORTEST = 4
@@ -233,8 +233,8 @@ class Job:
 
     def explain(self, step: str | None = None) -> Explanation:
         """Why each step ran or was reused, and if it ran, what was new in it; see
-        `findspot.engine.explaining.explain`."""
-        from findspot.engine.explaining import explain
+        `findspot.engine.caching.explaining.explain`."""
+        from findspot.engine.caching.explaining import explain
 
         return explain(self.space, self.id, step)
 

@@ -24,23 +24,23 @@ from findspot.core.records import (
     StepRecord,
     now,
 )
-from findspot.engine.budgets import check_needs
+from findspot.engine.caching.repeating import job_key, repeated_job
 from findspot.engine.calls import JobFacts, StepCall, StepResult, perform
 from findspot.engine.cancelling import CancelWatch
-from findspot.engine.capture import Capture
-from findspot.engine.choosing import Chosen, choose, recalled
+from findspot.engine.capturing.capture import Capture
 from findspot.engine.context import CURRENT
-from findspot.engine.environment import EnvironmentProbe, Gathering
+from findspot.engine.environment.document import EnvironmentProbe, Gathering
 from findspot.engine.errors import CannotResume
 from findspot.engine.executors import check_executor, executor_name, make_executor
 from findspot.engine.failures import failure_of
 from findspot.engine.jobs import Job
+from findspot.engine.logged.publishing import path_of_job, publish_outputs, values_of, variables_of
 from findspot.engine.plans import Plan
 from findspot.engine.process import this_process
-from findspot.engine.publishing import path_of_job, publish_outputs, values_of, variables_of
 from findspot.engine.recorder import Recorder
-from findspot.engine.repeating import job_key, repeated_job
+from findspot.engine.resources.budgets import check_needs
 from findspot.engine.runner import CacheMode, Runner, RunOptions
+from findspot.engine.targets.choosing import Chosen, choose, recalled
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
@@ -283,7 +283,7 @@ def resume(
     if pipeline is not None:
         plan = pipeline.plan()
     elif plan is None:
-        from findspot.engine.entrypoints import plan_of_job
+        from findspot.engine.targets.entrypoints import plan_of_job
 
         plan = plan_of_job(space, record)
     chosen = recalled(space, plan.graph, record.params, record.artifacts)

@@ -14,7 +14,7 @@ from findspot.graph.plan import order, predecessors
 from findspot.graph.spec import ArtifactOutput, Ref, TaskGraph, references
 
 if TYPE_CHECKING:
-    from findspot.engine.sources import PluginHandler, TaskSource
+    from findspot.engine.code.task_sources import PluginHandler, TaskSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,17 +17,17 @@ from findspot.core.records import (
     StepStatus,
     now,
 )
+from findspot.engine.caching.keys import key_of, key_parts, named_arguments, sources_document
+from findspot.engine.caching.reusing import Earlier
+from findspot.engine.caching.singles import Singles
 from findspot.engine.calls import JobFacts, SavePlan, StepCall, StepResult
+from findspot.engine.code.task_sources import PluginHandler
 from findspot.engine.conditions import NoCondition, without_missing
 from findspot.engine.context import CURRENT
 from findspot.engine.elements import Calls, elements_key, take_apart
 from findspot.engine.failures import failure_of
-from findspot.engine.keys import key_of, key_parts, named_arguments, sources_document
 from findspot.engine.made import Made, element_name, export
 from findspot.engine.plans import Plan
-from findspot.engine.reusing import Earlier
-from findspot.engine.singles import Singles
-from findspot.engine.sources import PluginHandler
 from findspot.engine.step_order import Item, StepOrder
 from findspot.engine.values import NOT_LOADED, Arguments, Saved, replaced, saved_in
 from findspot.graph.spec import Step
@@ -35,10 +35,10 @@ from findspot.graph.task_options import CachePolicy
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
+    from findspot.engine.code.fingerprint import Fingerprint
+    from findspot.engine.code.task_sources import TaskSource
     from findspot.engine.executors import Executor
-    from findspot.engine.fingerprint import Fingerprint
     from findspot.engine.recorder import Recorder
-    from findspot.engine.sources import TaskSource
 
 CacheMode = Literal["on", "refresh", "off"]
 

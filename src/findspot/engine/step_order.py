@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING, NamedTuple
 
-from findspot.engine.budgets import Budget, Claim, Need, Supplied, needs_of
+from findspot.engine.resources.budgets import Budget, Claim, Need, Supplied, needs_of
 
 if TYPE_CHECKING:
     from findspot.engine.plans import Plan

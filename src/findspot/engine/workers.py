@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 from findspot.artifacts.space import ArtifactSpace
 from findspot.core.canonical import canonical_json
 from findspot.engine.calls import StepCall, StepResult, perform
-from findspot.engine.capture import Capture
-from findspot.engine.project_code import adopt_main, main_module
+from findspot.engine.capturing.capture import Capture
+from findspot.engine.code.project import adopt_main, main_module
 from findspot.engine.recorder import Recorder
 
 if TYPE_CHECKING:
-    from findspot.engine.descriptors import Descriptors
+    from findspot.engine.capturing.descriptors import Descriptors
 
 BUDGET = 0.1
 """Seconds after which no further step of a batch is begun: the rest goes back, for any worker."""
@@ -153,7 +153,7 @@ def _settle(place: Place) -> None:
                 os.chdir(place.folder)
         adopt_main(place.main)
         if place.words and _SETTLED.descriptors is None and os.name == "posix":
-            from findspot.engine.descriptors import Descriptors
+            from findspot.engine.capturing.descriptors import Descriptors
 
             _SETTLED.descriptors = Descriptors(place.words)
         before = _SETTLED.place

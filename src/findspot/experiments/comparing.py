@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from findspot.artifacts.comparing.changes import Change, changes
-from findspot.engine.explaining import CodeChange
+from findspot.engine.caching.explaining import CodeChange
 from findspot.experiments.errors import BadRunName, NoMetric
 from findspot.experiments.recorded import get_experiment
 from findspot.experiments.results import Result

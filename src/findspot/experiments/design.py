@@ -11,7 +11,7 @@ from findspot.core.canonical import canonical_json, is_plain
 from findspot.core.digests import Digest, hash_bytes
 from findspot.core.errors import FindspotError, Problem
 from findspot.core.names import KEY_LENGTH, check_name
-from findspot.engine.fingerprint import Fingerprint, fingerprint
+from findspot.engine.code.fingerprint import Fingerprint, fingerprint
 from findspot.engine.seeds import LARGEST, derive_seed
 from findspot.experiments.artifact import Artifact
 from findspot.experiments.cells import VALUE, Cell, Program

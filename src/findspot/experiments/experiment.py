@@ -190,7 +190,7 @@ class Experiment:
         self, checks: Checks
     ) -> tuple[tuple[ExperimentStep, ...], Program, list[ExperimentStep]]:
         """The steps, the program that runs them, and what takes the parameters."""
-        from findspot.engine.pipelines import Pipeline
+        from findspot.engine.targets.pipelines import Pipeline
 
         given = self.pipeline
         if isinstance(given, Pipeline):

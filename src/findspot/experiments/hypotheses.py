@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from findspot.core.canonical import canonical_json
 from findspot.core.digests import Digest, hash_bytes
 from findspot.core.errors import CheckFailed, NotFound, Problem
-from findspot.engine.fingerprint import fingerprint
+from findspot.engine.code.fingerprint import fingerprint
 from findspot.experiments.statistics import (
     TESTS,
     Alternative,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from findspot.core.digests import Digest
 from findspot.core.errors import FindspotError
-from findspot.engine.fingerprint import fingerprint
+from findspot.engine.code.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from findspot.engine.calls import SavePlan
+from findspot.engine.code.fingerprint import Fingerprint
+from findspot.engine.code.task_sources import PickledTask, TaskSource
 from findspot.engine.errors import CannotSend
-from findspot.engine.fingerprint import Fingerprint
 from findspot.engine.plans import Plan
-from findspot.engine.sources import PickledTask, TaskSource
 from findspot.experiments.cells import Cell, DataProgram
 from findspot.experiments.design import Design, kinds_of
 from findspot.experiments.history import DATA, RUN

@@ -6,7 +6,7 @@ from types import FunctionType
 from typing import Any
 
 from findspot.core.errors import FindspotError
-from findspot.engine.targets import find_object
+from findspot.engine.targets.targets import find_object
 from findspot.experiments.experiment import Experiment
 from findspot.experiments.experiment_graph import ExperimentGraph
 

@@ -15,7 +15,7 @@ from findspot.artifacts.kinds.updates import described, extra_data_of
 from findspot.artifacts.version import ArtifactVersion
 from findspot.core.errors import InvalidReference, NotFound
 from findspot.data.item import DataItem, get_dataitem
-from findspot.engine.logging_models import principal_file
+from findspot.engine.logged.models import principal_file
 from findspot.handlers.errors import Untrusted
 from findspot.models.errors import NoModelFile, NotLoadable, WrongKind
 

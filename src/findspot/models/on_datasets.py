@@ -15,7 +15,7 @@ from findspot.artifacts.version import ArtifactVersion
 from findspot.core.errors import CheckFailed, InvalidReference, NotFound
 from findspot.data.urls import without_secrets
 from findspot.engine.jobs import Job, get_job
-from findspot.engine.scripts import start_job
+from findspot.engine.targets.scripts import start_job
 from findspot.models.errors import NotEvaluable, WrongKind
 from findspot.models.evaluation import Evaluation, evaluate_model
 from findspot.models.handles import get_model

@@ -15,7 +15,7 @@ from findspot.artifacts.kinds.updates import add_update
 from findspot.artifacts.options import check_label_changes
 from findspot.artifacts.version import ArtifactVersion
 from findspot.engine.context import CURRENT
-from findspot.engine.extra_data import link_all, resolve_extra
+from findspot.engine.logged.extra_data import link_all, resolve_extra
 from findspot.models.errors import WrongKind
 from findspot.models.handles import ModelHandle
 

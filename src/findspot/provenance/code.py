@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from findspot.core.errors import FindspotError
 from findspot.core.records import JobRecord, StepRecord
-from findspot.engine.explaining import CodeChange
+from findspot.engine.caching.explaining import CodeChange
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from findspot.artifacts.comparing.changes import changes
 from findspot.artifacts.settings import ENVIRONMENT_PREFIX
 from findspot.core.records import JobQuery
-from findspot.engine.environment import VARIABLES
+from findspot.engine.environment.document import VARIABLES
 from findspot.engine.jobs import Job, get_job
 from findspot.provenance.code import StepCode, step_code
 from findspot.provenance.code_place import CodePlace, place_code

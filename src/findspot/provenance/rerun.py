@@ -45,7 +45,7 @@ def _pipeline(request: Mapping[str, Any]) -> Any:
 def _call(space: Any, request: Mapping[str, Any]) -> None:
     import inspect
 
-    from findspot.engine.functions import run_function
+    from findspot.engine.targets.functions import run_function
 
     module, _, name = str(request["target"]).partition(":")
     if module == "__main__":

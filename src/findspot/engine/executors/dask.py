@@ -16,13 +16,13 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
-from findspot.engine.budgets import UNLIMITED, Claim, Need, Supply, supply_of
-from findspot.engine.descriptors import words_folder
+from findspot.engine.capturing.descriptors import words_folder
+from findspot.engine.code.project import changed_code
 from findspot.engine.executors.deaths import Death
 from findspot.engine.executors.errors import ExecutorUnavailable
 from findspot.engine.executors.kept import Kept
 from findspot.engine.executors.pooled import Outcome
-from findspot.engine.project_code import changed_code
+from findspot.engine.resources.budgets import UNLIMITED, Claim, Need, Supply, supply_of
 from findspot.engine.workers import Place, perform_batch
 
 _LOST = Death("killed, out of memory, beyond Dask's limit of it, or a crash in native code")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from findspot.engine.budgets import Supply
 from findspot.engine.calls import Perform, StepCall, StepResult
+from findspot.engine.resources.budgets import Supply
 
 
 class InlineExecutor:

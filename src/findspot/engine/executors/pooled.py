@@ -13,16 +13,16 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Protocol, TypeAlias
 
-from findspot.engine.budgets import Claim, Supply
 from findspot.engine.calls import StepCall, StepResult
-from findspot.engine.descriptors import last_words
+from findspot.engine.capturing.descriptors import last_words
+from findspot.engine.code.task_sources import TaskSource
 from findspot.engine.errors import CannotSend, StepTimeout
 from findspot.engine.executors.deaths import Death, memory_kills
 from findspot.engine.executors.pace import Pace
 from findspot.engine.executors.protocol import failed
 from findspot.engine.executors.threads import POLL
 from findspot.engine.failures import failure_of
-from findspot.engine.sources import TaskSource
+from findspot.engine.resources.budgets import Claim, Supply
 from findspot.engine.workers import Place, packed
 
 Outcome: TypeAlias = "bytes | BaseException"

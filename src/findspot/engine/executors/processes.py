@@ -8,12 +8,12 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
-from findspot.engine.budgets import Claim, Supply
-from findspot.engine.cards import VISIBLE
-from findspot.engine.descriptors import words_folder
+from findspot.engine.capturing.descriptors import words_folder
+from findspot.engine.code.project import changed_code
 from findspot.engine.executors.deaths import Death
 from findspot.engine.executors.pooled import Outcome
-from findspot.engine.project_code import changed_code
+from findspot.engine.resources.budgets import Claim, Supply
+from findspot.engine.resources.cards import VISIBLE
 from findspot.engine.workers import Place, perform_batch
 
 KEPT = 60

@@ -6,8 +6,8 @@ from types import TracebackType
 from typing import Protocol
 
 from findspot.core.records import Failure, now
-from findspot.engine.budgets import Supply
 from findspot.engine.calls import StepCall, StepResult
+from findspot.engine.resources.budgets import Supply
 
 
 class Executor(Protocol):

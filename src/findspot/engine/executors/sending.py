@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from types import FunctionType
 from typing import Any
 
+from findspot.engine.caching.keys import named_arguments
 from findspot.engine.calls import StepCall
-from findspot.engine.code_text import reads
+from findspot.engine.code.text import reads
 from findspot.engine.errors import CannotSend
-from findspot.engine.keys import named_arguments
 
 
 def cannot_send_task(call: StepCall, error: CannotSend) -> CannotSend:

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 
-from findspot.engine.budgets import Supply
 from findspot.engine.calls import Perform, StepCall, StepResult
+from findspot.engine.resources.budgets import Supply
 
 POLL = 0.25
 """Seconds: a job in a thread that is not the main one notices a cancel at most so much later."""

@@ -13,9 +13,9 @@ from findspot.core.canonical import is_plain
 from findspot.core.errors import CheckFailed, FindspotError, NotFound, Problem
 from findspot.core.names import check_name
 from findspot.core.records import Snapshot
+from findspot.engine.code.task_sources import imported
 from findspot.engine.errors import BadTarget, UnknownExecutor
 from findspot.engine.executors.choosing import EXECUTORS
-from findspot.engine.pipelines import Pipeline
 from findspot.engine.scheduling.definitions import (
     CATCH_UPS,
     OVERLAPS,
@@ -27,9 +27,9 @@ from findspot.engine.scheduling.definitions import (
 )
 from findspot.engine.scheduling.errors import BadCron
 from findspot.engine.scheduling.times import Timetable
-from findspot.engine.sources import imported
-from findspot.engine.target_jobs import mistakes_in_values, target_graph
-from findspot.engine.targets import Target, find_target
+from findspot.engine.targets.pipelines import Pipeline
+from findspot.engine.targets.target_jobs import mistakes_in_values, target_graph
+from findspot.engine.targets.targets import Target, find_target
 from findspot.graph.values import parse_parameters
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ class _Check:
 
     def _check_values(self, target: Target | Snapshot, texts: Mapping[str, str]) -> dict[str, Any]:
         """The parameters, read; what is wrong with them is noted."""
-        from findspot.engine.entrypoints import open_stored
+        from findspot.engine.targets.entrypoints import open_stored
 
         params, artifacts = dict(self._written.params), self._written.artifacts
         for name, value in params.items():

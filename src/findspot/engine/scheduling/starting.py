@@ -52,11 +52,11 @@ def run_definition(
         NotFound: the folder, the file or the entrypoint is not there any more.
         CheckFailed: the target or the values have mistakes by now; there is no job then.
     """
-    from findspot.engine.entrypoints import open_stored
     from findspot.engine.launching import JobOptions, launch
     from findspot.engine.scheduling.checking import stored_entrypoint, stored_pipeline
-    from findspot.engine.target_jobs import run_target, together
-    from findspot.engine.targets import find_target
+    from findspot.engine.targets.entrypoints import open_stored
+    from findspot.engine.targets.target_jobs import run_target, together
+    from findspot.engine.targets.targets import find_target
 
     labels = {**definition.labels, "schedule": name}
     if due is not None:

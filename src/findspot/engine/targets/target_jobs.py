@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from findspot.core.errors import CheckFailed, Problem
 from findspot.core.records import Snapshot
 from findspot.engine.jobs import Job
-from findspot.engine.targets import Target, find_target
+from findspot.engine.targets.targets import Target, find_target
 from findspot.graph.paths import child
 from findspot.graph.spec import Parameter, TaskGraph
 
@@ -27,10 +27,10 @@ def run_target(
     **options: Any,
 ) -> Job:
     """Run a YAML entrypoint, a pipeline or a function as a job, to its end; see `Workspace.run`."""
-    from findspot.engine.entrypoints import open_file
-    from findspot.engine.functions import run_function
     from findspot.engine.launching import JobOptions, launch
-    from findspot.engine.pipelines import Pipeline
+    from findspot.engine.targets.entrypoints import open_file
+    from findspot.engine.targets.functions import run_function
+    from findspot.engine.targets.pipelines import Pipeline
 
     target = find_target(what)
     if isinstance(target, FunctionType):
@@ -53,8 +53,8 @@ def run_target(
 def target_graph(target: Target) -> tuple[TaskGraph, list[Problem]]:
     """The graph of a target with its parameters, and every mistake in it; of a function, the
     parameters alone."""
-    from findspot.engine.entrypoints import check_file
-    from findspot.engine.pipelines import Pipeline
+    from findspot.engine.targets.entrypoints import check_file
+    from findspot.engine.targets.pipelines import Pipeline
     from findspot.graph.task_specs import task_spec
 
     if isinstance(target, Path):
@@ -81,8 +81,8 @@ def mistakes_in_values(
     Args:
         unread: parameters whose texts could not be read, which were complained of before.
     """
-    from findspot.engine.choosing import choose
-    from findspot.engine.functions import check_call
+    from findspot.engine.targets.choosing import choose
+    from findspot.engine.targets.functions import check_call
 
     try:
         if isinstance(target, FunctionType):
@@ -102,7 +102,7 @@ def together(params: Mapping[str, Any], artifacts: Mapping[str, Any]) -> dict[st
         CheckFailed: a name is in both.
     """
     from findspot.artifacts.version import ArtifactVersion
-    from findspot.engine.external import ExternalArtifact
+    from findspot.engine.targets.external import ExternalArtifact
 
     twice = sorted(params.keys() & artifacts.keys())
     if twice:

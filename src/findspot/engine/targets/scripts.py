@@ -18,12 +18,12 @@ from findspot.core.ids import new_uid
 from findspot.core.names import check_name
 from findspot.core.records import Failure, JobRecord, JobStatus, JobUpdate, LogLine, now
 from findspot.data.urls import without_secrets
-from findspot.engine.capture import Capture
+from findspot.engine.capturing.capture import Capture
 from findspot.engine.context import CURRENT, JobContext, wrong_params
-from findspot.engine.environment import EnvironmentProbe
+from findspot.engine.environment.document import EnvironmentProbe
 from findspot.engine.failures import failure_of
+from findspot.engine.logged.publishing import path_of_job, values_of, variables_of
 from findspot.engine.process import this_process
-from findspot.engine.publishing import path_of_job, values_of, variables_of
 from findspot.engine.recorder import Recorder
 
 if TYPE_CHECKING:

@@ -21,20 +21,20 @@ from typing import Any
 
 from findspot.core.canonical import Json, canonical_json
 from findspot.core.digests import Digest, hash_bytes
-from findspot.engine.code_sources import (
-    class_source,
-    constant_source,
-    function_source,
-    module_source,
-)
-from findspot.engine.code_text import Import, reads, text_of
-from findspot.engine.fingerprint_values import ValueTokens, class_members, class_name, vars_of
-from findspot.engine.project_code import (
+from findspot.engine.code.constants import ValueTokens, class_members, class_name, vars_of
+from findspot.engine.code.project import (
     is_project_class,
     is_project_function,
     is_project_module,
     stable_module,
 )
+from findspot.engine.code.readable import (
+    class_source,
+    constant_source,
+    function_source,
+    module_source,
+)
+from findspot.engine.code.text import Import, reads, text_of
 from findspot.graph.tasks import Task
 
 _MEMO_LIMIT = 4096

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from findspot.core.errors import CheckFailed, Problem
-from findspot.engine.cards import cards_here
+from findspot.engine.resources.cards import cards_here
 from findspot.graph.task_options import TaskOptions, byte_count
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from findspot.catalog.protocol import Batch, NewVersion
 from findspot.core.errors import CheckFailed, FindspotError, Problem
 from findspot.core.names import check_file_path, check_key
 from findspot.core.records import JobOutput
-from findspot.engine.absent import ABSENT
-from findspot.engine.extra_data import link_all, resolve_extra
+from findspot.engine.logged.extra_data import link_all, resolve_extra
+from findspot.engine.targets.absent import ABSENT
 
 if TYPE_CHECKING:
     from findspot.engine.context import JobContext
@@ -107,7 +107,7 @@ def save_logged(
     metadata = {} if fields is None else fields.to_metadata()
     published = options.artifact_path is not None or context.published
     if published:
-        from findspot.engine.publishing import check_place, publish
+        from findspot.engine.logged.publishing import check_place, publish
 
         check_place(context, options.artifact_path, key)
     with context.active():  # also in threads of the job's, which do not know of it

@@ -25,7 +25,7 @@ import threading
 import time
 from pathlib import Path
 
-from findspot.engine.lines import LINE_BYTES, StepLines
+from findspot.engine.capturing.lines import LINE_BYTES, StepLines
 
 POLL = 0.25
 """Seconds between two looks at what a running step's children have written."""

@@ -13,7 +13,7 @@ from findspot.artifacts.kinds.tables import Dataset
 from findspot.catalog.protocol import NewVersion
 from findspot.core.errors import CheckFailed, FindspotError, Problem
 from findspot.core.names import check_key
-from findspot.engine.logging_artifacts import BadSource, LogOptions, save_logged
+from findspot.engine.logged.artifacts import BadSource, LogOptions, save_logged
 from findspot.handlers import python_type_name
 
 if TYPE_CHECKING:

@@ -18,10 +18,16 @@ from findspot.core.errors import CheckFailed, FindspotError, NotFound, Problem
 from findspot.core.ids import new_uid
 from findspot.core.names import check_key
 from findspot.core.records import JobRecord, Snapshot, document_digest, now
+from findspot.engine.code.task_sources import (
+    LiveTask,
+    PluginHandler,
+    PluginTask,
+    TaskSource,
+    imported,
+)
 from findspot.engine.errors import BadTarget, CannotResume
-from findspot.engine.graph_json import graph_to_json
 from findspot.engine.plans import Plan, make_plan
-from findspot.engine.sources import LiveTask, PluginHandler, PluginTask, TaskSource, imported
+from findspot.engine.targets.graph_json import graph_to_json
 from findspot.graph.spec import HandlerSpec, TaskGraph, TaskSpec
 from findspot.graph.tasks import Task
 from findspot.graph.yaml_graph import Document, checked_graph, read_document
@@ -157,7 +163,7 @@ def open_stored(space: ArtifactSpace, found: Snapshot) -> Entrypoint:
 
 
 def _imported_plan(record: JobRecord, target: str, file: str | None) -> Plan:
-    from findspot.engine.pipelines import Pipeline
+    from findspot.engine.targets.pipelines import Pipeline
 
     module, _, name = target.partition(":")
     if module == "__main__":
@@ -201,7 +207,7 @@ def _import_from(file: Path, module: str) -> None:
     if isinstance(known, str) and os.path.abspath(known) == str(file):
         return
     if "." not in module:
-        from findspot.engine.targets import module_of  # which imports this module's users
+        from findspot.engine.targets.targets import module_of  # which imports this module's users
 
         module_of(file)
     elif module not in sys.modules:

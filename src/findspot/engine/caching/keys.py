@@ -18,7 +18,7 @@ from findspot.graph.spec import InputSpec, TaskSpec
 from findspot.graph.task_options import CachePolicy
 
 if TYPE_CHECKING:
-    from findspot.engine.fingerprint import Fingerprint
+    from findspot.engine.code.fingerprint import Fingerprint
 
 KEY_FORMAT = 1
 SOURCES_FORMAT = 1

@@ -113,7 +113,7 @@ def _known(space: ArtifactSpace, project: str, name: str, value: Any) -> Any:
 def _save(
     space: ArtifactSpace, project: str, job: JobContext | None, key: str, value: Any
 ) -> ArtifactVersion:
-    from findspot.engine.logging_plots import is_plot, plot_of
+    from findspot.engine.logged.plots import is_plot, plot_of
 
     drawn = plot_of(key, value) if is_plot(value) else None
     if job is not None:

@@ -15,9 +15,9 @@ from findspot.core.errors import CheckFailed, FindspotError, Problem
 from findspot.core.names import check_key
 from findspot.core.references import parse_reference
 from findspot.core.types import Builtin
-from findspot.engine.external import ExternalArtifact
 from findspot.engine.jobs import Job, get_job
-from findspot.engine.scripts import start_job
+from findspot.engine.targets.external import ExternalArtifact
+from findspot.engine.targets.scripts import start_job
 from findspot.graph.annotations import annotations_of, from_annotation
 from findspot.graph.spec import Parameter, TaskGraph
 from findspot.graph.suggestions import suggestion

@@ -1,7 +1,7 @@
 """The document that describes the environment of a job: Python, packages, code, machine.
 
 It holds no secrets: of the environment variables only those in `VARIABLES` are recorded, and
-arguments and URLs pass through `findspot.engine.redaction`.
+arguments and URLs pass through `findspot.engine.environment.redaction`.
 """
 
 from __future__ import annotations
@@ -72,14 +72,14 @@ def describe_environment(cwd: str | os.PathLike[str] | None = None) -> JsonObjec
     Returns:
         ``format``, ``python`` (version, implementation, executable), ``packages`` (normalised
         name: version), ``platform`` (system, release, machine, libc), ``host``, ``cpus`` (count,
-        usable, model), ``git`` (see `findspot.engine.checkout.describe_checkout`), ``cwd``,
+        usable, model), ``git`` (see `describe_checkout`), ``cwd``,
         ``argv``, ``entry`` (the script or module that was started, with the digest of its file)
         and ``variables`` (those of `VARIABLES` that are set).
     """
     # Imported by the thread that gathers, not by everybody who starts a job.
-    from findspot.engine.checkout import describe_checkout
-    from findspot.engine.packages import installed_packages
-    from findspot.engine.redaction import redacted
+    from findspot.engine.environment.checkout import describe_checkout
+    from findspot.engine.environment.packages import installed_packages
+    from findspot.engine.environment.redaction import redacted
 
     folder = Path(os.path.abspath(os.curdir if cwd is None else cwd))
     document: JsonObject = {

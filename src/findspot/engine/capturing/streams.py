@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TextIO
 
-from findspot.engine.lines import VOICE, StepLines
+from findspot.engine.capturing.lines import VOICE, StepLines
 
 
 class RecordedStream:

@@ -11,9 +11,9 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from findspot.core.errors import NotFound
+from findspot.engine.code.task_sources import imported
 from findspot.engine.errors import BadTarget
-from findspot.engine.pipelines import Pipeline
-from findspot.engine.sources import imported
+from findspot.engine.targets.pipelines import Pipeline
 from findspot.graph.tasks import Task
 
 Target = Path | Pipeline[..., Any] | FunctionType

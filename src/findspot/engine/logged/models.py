@@ -20,8 +20,7 @@ from findspot.artifacts.version import ArtifactVersion
 from findspot.catalog.protocol import NewVersion
 from findspot.core.errors import CheckFailed, Problem
 from findspot.core.names import check_key
-from findspot.engine.absent import ABSENT
-from findspot.engine.logging_artifacts import (
+from findspot.engine.logged.artifacts import (
     BadSource,
     LogOptions,
     existing,
@@ -29,7 +28,8 @@ from findspot.engine.logging_artifacts import (
     save_logged,
     with_metadata,
 )
-from findspot.engine.logging_datasets import column_names
+from findspot.engine.logged.datasets import column_names
+from findspot.engine.targets.absent import ABSENT
 from findspot.handlers import python_type_name
 
 if TYPE_CHECKING:

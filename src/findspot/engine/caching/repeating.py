@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from findspot.core.canonical import canonical_json
 from findspot.core.digests import Digest, hash_bytes
 from findspot.core.errors import FindspotError
-from findspot.engine.choosing import Chosen
-from findspot.engine.keys import KEY_FORMAT, encoded, policy_parts
+from findspot.engine.caching.keys import KEY_FORMAT, encoded, policy_parts
 from findspot.engine.plans import Plan
+from findspot.engine.targets.choosing import Chosen
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace

@@ -10,8 +10,8 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from findspot.core.errors import CheckFailed, FindspotError, Problem
+from findspot.engine.code.task_sources import LiveTask
 from findspot.engine.plans import Plan, make_plan
-from findspot.engine.sources import LiveTask
 from findspot.graph.checking import check
 from findspot.graph.spec import TaskGraph
 from findspot.graph.tracing import Traced, called_inside, trace
@@ -137,8 +137,8 @@ class Pipeline(Generic[P, R]):
             KeyboardInterrupt: after the job was recorded as interrupted.
         """
         from findspot.artifacts.current import current_space
-        from findspot.engine.entrypoints import python_snapshot
         from findspot.engine.launching import JobOptions, launch
+        from findspot.engine.targets.entrypoints import python_snapshot
 
         plan = self.plan()
         parameters = (*plan.graph.parameters, *plan.graph.artifact_inputs)

@@ -22,8 +22,8 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Protocol, TextIO
 
-from findspot.engine.lines import VOICE, StepLines
-from findspot.engine.streams import RecordedStream, original
+from findspot.engine.capturing.lines import VOICE, StepLines
+from findspot.engine.capturing.streams import RecordedStream, original
 
 CURRENT: ContextVar[StepLines | None] = ContextVar("findspot_step", default=None)
 """The step that the code of this context belongs to."""

@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from findspot.core.errors import NotFound
+from findspot.engine.code.fingerprint import Fingerprint, fingerprint
 from findspot.engine.errors import BadTarget, CannotSend
-from findspot.engine.fingerprint import Fingerprint, fingerprint
 from findspot.graph.task_options import TaskOptions
 from findspot.graph.tasks import Task
 

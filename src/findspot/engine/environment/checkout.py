@@ -11,7 +11,7 @@ from time import monotonic
 
 from findspot.core.canonical import JsonObject
 from findspot.core.digests import hash_bytes, hash_stream
-from findspot.engine.redaction import without_credentials
+from findspot.engine.environment.redaction import without_credentials
 
 SECONDS = 5.0
 CHANGED = 100

@@ -14,7 +14,7 @@ from findspot.core.errors import CheckFailed, FindspotError, NotFound, Problem
 from findspot.core.names import check_key
 from findspot.core.records import VersionRecord
 from findspot.core.references import Reference, parse_reference
-from findspot.engine.external import ExternalArtifact
+from findspot.engine.targets.external import ExternalArtifact
 from findspot.engine.values import Saved, shared
 from findspot.graph.narrowing import narrowed
 from findspot.graph.spec import ArtifactInput, Opaque, OutputSpec, Ref, TaskGraph

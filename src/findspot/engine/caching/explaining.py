@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from findspot.core.errors import NotFound
 from findspot.core.records import JobQuery, JobRecord, StepRecord
+from findspot.engine.caching.keys import KEY_PARTS
 from findspot.engine.jobs import get_job
-from findspot.engine.keys import KEY_PARTS
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace

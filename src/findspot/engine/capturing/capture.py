@@ -6,8 +6,8 @@ import logging
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from findspot.engine.hooks import CURRENT, HOOKS, own_step
-from findspot.engine.lines import (
+from findspot.engine.capturing.hooks import CURRENT, HOOKS, own_step
+from findspot.engine.capturing.lines import (
     LINE_BYTES,
     STEP_BYTES,
     STEP_LINES,
@@ -18,7 +18,7 @@ from findspot.engine.lines import (
 )
 
 if TYPE_CHECKING:
-    from findspot.engine.descriptors import Descriptors
+    from findspot.engine.capturing.descriptors import Descriptors
 
 __all__ = ["LINE_BYTES", "STEP_BYTES", "STEP_LINES", "Capture", "Sink", "StepCapture", "unrecorded"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from findspot.artifacts.kinds.plots import Plot, spec_version
 from findspot.core.errors import FindspotError
-from findspot.engine.logging_artifacts import log_artifact
+from findspot.engine.logged.artifacts import log_artifact
 from findspot.handlers import python_type_name
 
 if TYPE_CHECKING:

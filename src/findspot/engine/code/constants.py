@@ -18,7 +18,7 @@ from typing import Any
 
 from findspot.core.canonical import Json, canonical_json
 from findspot.core.digests import hash_bytes
-from findspot.engine.project_code import is_project_class, stable_module
+from findspot.engine.code.project import is_project_class, stable_module
 
 _NODES = 20_000
 _BYTES = 16 << 20

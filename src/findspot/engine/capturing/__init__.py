@@ -1,0 +1,1 @@
+"""What steps say while they run, wherever they write it, as lines of the log."""

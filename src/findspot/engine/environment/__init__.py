@@ -1,0 +1,1 @@
+"""What surrounds a job: Python, packages, repository, machine; without secrets."""

@@ -1,0 +1,1 @@
+"""What code in a job logs: artifacts, datasets, models, plots, and their published copies."""

@@ -1,0 +1,1 @@
+"""What steps need of a machine: processors, memory, graphics cards."""
