@@ -194,7 +194,7 @@ class Clock:
 
 
 def test_a_clock_that_goes_back(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("runner", "calls", "launching", "caching.reusing", "singles"):
+    for module in ("runner", "calls", "launching", "caching.reusing", "caching.singles"):
         monkeypatch.setattr(f"findspot.engine.{module}.now", Clock())
 
     @task(cache=CachePolicy(single=True))
