@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from findspot.catalog.protocol import NewVersion
 from findspot.core.digests import Digest, hash_bytes
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from findspot.engine.recorder import Recorder
 
 CacheMode = Literal["on", "refresh", "off"]
+OnMade: TypeAlias = Callable[[StepRecord, Mapping[str, NewVersion]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +53,13 @@ class RunOptions:
             jobs to reuse; ``off`` runs every step, and nothing of it is reused later.
         seed: each step gets a seed of its own derived from it; None: seeds are left alone.
         on_step: told of each change of a step.
+        on_made: told of each step that ran to its end, with what it made: before that is recorded.
     """
 
     cache: CacheMode = "on"
     seed: int | None = None
     on_step: Callable[[StepRecord], None] | None = None
+    on_made: OnMade | None = None
 
 
 class _PutOff(Exception):
@@ -478,6 +481,8 @@ class Runner:
         self.records[result.step] = record
         self._recorder.finished(record, list(result.versions.values()), cache=True)
         self._tell(record)
+        if self._options.on_made is not None:
+            self._options.on_made(record, result.versions)
         self._computed(record.key, order)
 
     # ------------------------------------------------------------------ reuse

@@ -6,7 +6,7 @@ each cell the newest finished result counts, and a failure only where there is n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -137,18 +137,41 @@ def newest_run(
     return found
 
 
+def run_after(job: JobRecord, steps: Iterable[StepRecord], before: Run | None) -> Run:
+    """A run whose newest job has just ended.
+
+    Args:
+        steps: of the job.
+        before: the run until then; None: it has no other jobs.
+    """
+    found = Run(job.params[RUN], [job, *(before.jobs if before is not None else ())])
+    _add(found, _cells(list(steps)))
+    if before is not None:
+        _add(found, before.cells.values())
+    return found
+
+
 def _collect(space: ArtifactSpace, run: Run) -> None:
     for job in run.jobs:
-        steps = space.catalog.steps(job.id)
-        no_data = {s.name: s.failure for s in steps if s.name.startswith(f"{DATA}/") and s.failure}
-        for step in steps:
-            cell = _cell(step, no_data)
-            if cell is None:
-                continue
-            place = (cell.condition, cell.replicate)
-            before = run.cells.get(place)
-            if before is None or (cell.status == "finished" and _same_work(before, cell)):
-                run.cells[place] = cell
+        _add(run, _cells(space.catalog.steps(job.id)))
+
+
+def _cells(steps: Sequence[StepRecord]) -> Iterator[CellRecord]:
+    """The cells of one job."""
+    no_data = {s.name: s.failure for s in steps if s.name.startswith(f"{DATA}/") and s.failure}
+    for step in steps:
+        cell = _cell(step, no_data)
+        if cell is not None:
+            yield cell
+
+
+def _add(run: Run, older: Iterable[CellRecord]) -> None:
+    """Cells of a job that is older than those that are there already."""
+    for cell in older:
+        place = (cell.condition, cell.replicate)
+        newer = run.cells.get(place)
+        if newer is None or (cell.status == "finished" and _same_work(newer, cell)):
+            run.cells[place] = cell
 
 
 def _same_work(newer: CellRecord, older: CellRecord) -> bool:

@@ -10,14 +10,14 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from findspot.artifacts.version import uri_of
 from findspot.artifacts.views import copy_file
 from findspot.core.digests import hash_bytes
 from findspot.core.records import FileEntry, VersionRecord
+from findspot.core.references import Reference
 from findspot.experiments.history import Run
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def write_view(
                 item = made
                 fresh.append((item, uid))
             listed.append(item)
-    gone = {item["path"] for item, _ in write_files(space, folder, fresh, {})}
+    gone = _write_recorded(space, folder, fresh)
     document = {
         "format": FORMAT,
         "experiment": run.jobs[0].name,
@@ -108,42 +108,61 @@ def write_view(
     return folder
 
 
-def write_files(
-    space: ArtifactSpace,
-    folder: Path,
-    fresh: Sequence[tuple[Item, str]],
-    written: dict[str, Item],
-    stopped: Callable[[], bool] = lambda: False,
-) -> list[tuple[Item, str]]:
-    """Write files and complete what is listed of them; those whose version is not there.
+class ViewFolder:
+    """The folder of a run's view, while artifacts are written into it."""
 
-    Args:
-        fresh: each with the uid of its version.
-        written: is given what was written, by its path.
-        stopped: asked before each file whether to write no more.
-    """
-    existed = folder.exists()
-    folders: set[str] = set()
-    absent: list[tuple[Item, str]] = []
-    for item, uid, record, files in _found(space, fresh):
-        if stopped():
-            break
+    def __init__(self, space: ArtifactSpace, folder: Path) -> None:
+        self._space = space
+        self._folder = str(folder)
+        self._existed = folder.exists()
+        self._made: set[str] = set()
+
+    def write(self, item: Item, record: VersionRecord, files: tuple[FileEntry, ...]) -> None:
+        """Write an artifact, and complete what is listed of it."""
+        target = f"{self._folder}/{item['path']}"
+        if self._existed:
+            _remove(Path(target))
+        self._make(target.rpartition("/")[0])
+        _write(self._space, record, files, target)
+        item.update(uri=_uri(record), uid=record.uid, digest=record.digest, bytes=record.size)
+
+    def _make(self, folder: str) -> None:
+        """Make a folder and those above it, as far as they are not known to be there."""
+        if folder in self._made:
+            return
+        try:
+            os.mkdir(folder)
+        except FileNotFoundError:
+            self._make(folder.rpartition("/")[0])
+            os.makedirs(folder, exist_ok=True)
+        except FileExistsError:
+            os.makedirs(folder, exist_ok=True)  # which tells a folder from a file
+        self._made.add(folder)
+
+
+def _uri(record: VersionRecord) -> str:
+    """A version's reference: by its uid, since it may not have its number yet."""
+    reference = Reference(kind=record.kind, project=record.project, key=record.key, uid=record.uid)
+    return str(reference)
+
+
+def _write_recorded(
+    space: ArtifactSpace, folder: Path, fresh: Sequence[tuple[Item, str]]
+) -> set[str]:
+    """Write artifacts by the uids of their versions; the paths of those that are not there."""
+    view = ViewFolder(space, folder)
+    gone = set()
+    for item, record, files in _found(space, fresh):
         if record is None:
-            absent.append((item, uid))
-            continue
-        target = folder / item["path"]
-        if existed:
-            _remove(target)
-        _make_folder(os.path.dirname(target), folders)
-        _write(space, record, files, target)
-        item.update(uri=uri_of(record), uid=uid, digest=record.digest, bytes=record.size)
-        written[item["path"]] = item
-    return absent
+            gone.add(item["path"])
+        else:
+            view.write(item, record, files)
+    return gone
 
 
 def _found(
     space: ArtifactSpace, fresh: Sequence[tuple[Item, str]]
-) -> Iterator[tuple[Item, str, VersionRecord | None, tuple[FileEntry, ...]]]:
+) -> Iterator[tuple[Item, VersionRecord | None, tuple[FileEntry, ...]]]:
     """Each with its version and that one's files, asked for many at once."""
     for start in range(0, len(fresh), _TOGETHER):
         part = fresh[start : start + _TOGETHER]
@@ -153,23 +172,9 @@ def _found(
         for item, uid in part:
             record = versions.get(uid)
             if record is None:
-                yield item, uid, None, ()
+                yield item, None, ()
             else:
-                yield item, uid, record, files.get(uid) or space.catalog.files(uid)
-
-
-def _make_folder(folder: str, made: set[str]) -> None:
-    """Make a folder and those above it, as far as they are not among ``made`` and not there."""
-    if folder in made:
-        return
-    try:
-        os.mkdir(folder)
-    except FileNotFoundError:
-        _make_folder(os.path.dirname(folder), made)
-        os.makedirs(folder, exist_ok=True)
-    except FileExistsError:
-        os.makedirs(folder, exist_ok=True)  # which tells a folder from a file
-    made.add(folder)
+                yield item, record, files.get(uid) or space.catalog.files(uid)
 
 
 def _remove(target: Path) -> None:
@@ -180,19 +185,20 @@ def _remove(target: Path) -> None:
 
 
 def _write(
-    space: ArtifactSpace, record: VersionRecord, files: tuple[FileEntry, ...], target: Path
+    space: ArtifactSpace, record: VersionRecord, files: tuple[FileEntry, ...], target: str
 ) -> None:
     single = len(files) == 1 and record.kind != "directory" and "/" not in files[0].path
     if single and files[0].inline is not None and hash_bytes(files[0].inline) == files[0].digest:
-        target.write_bytes(files[0].inline)
+        with open(target, "wb", buffering=0) as file:
+            file.write(files[0].inline)
         return
     source = space.load_folder(record, files)
     if single:
-        _place(source, 0, target)
+        _place(source, 0, Path(target))
         return
-    target.mkdir(exist_ok=True)
+    os.makedirs(target, exist_ok=True)
     for index, entry in enumerate(source.files):
-        place = target / entry.path
+        place = Path(target, entry.path)
         os.makedirs(place.parent, exist_ok=True)
         _place(source, index, place)
 

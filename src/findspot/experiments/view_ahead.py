@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from findspot.core.records import StepRecord
 from findspot.experiments.history import DATA
-from findspot.experiments.view import Item, item_of, write_files
+from findspot.experiments.view import Item, ViewFolder, item_of
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
     from findspot.artifacts.space import ArtifactSpace
-
-_INTERVAL = 0.05
-"""Seconds between two looks: about as often as a job records what was made."""
+    from findspot.catalog.protocol import NewVersion
 
 
 class ViewAhead:
-    """A thread that writes the artifacts of cells once they are recorded; in a ``with`` block.
+    """A thread that writes the artifacts of cells as they are made; in a ``with`` block.
 
     It only helps: `written` says what is there, and `write_view` writes the rest, also where this
     thread met an error. Nothing is written where the folder existed before, because its
@@ -32,40 +32,30 @@ class ViewAhead:
         self._space = space
         self._folder = folder
         self._new = not folder.exists()
-        self._lock = threading.Lock()
-        self._waiting: list[tuple[Item, str]] = []
-        self._stopped = threading.Event()
+        self._made: SimpleQueue[tuple[Item, NewVersion] | None] = SimpleQueue()
+        self._given_up = False
         self._thread: threading.Thread | None = None
 
-    def saw(self, step: StepRecord) -> None:
-        """A step of the run's job has changed."""
-        if not self._new or step.status != "finished" or not step.outputs:
-            return
+    def saw(self, step: StepRecord, made: Mapping[str, NewVersion]) -> None:
+        """A step of the run's job has finished."""
         condition, _, replicate = step.name.rpartition("/")
-        if condition == DATA:
+        if not self._new or not made or condition == DATA:
             return
-        items = [
-            (item_of(condition, int(replicate), place, step.source_job or step.job), uid)
-            for place, uid in step.outputs.items()
-        ]
-        with self._lock:
-            self._waiting.extend(items)
+        for place, new in made.items():
+            self._made.put((item_of(condition, int(replicate), place, step.job), new))
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="findspot-view", daemon=True)
             self._thread.start()
 
     def _run(self) -> None:
+        folder = ViewFolder(self._space, self._folder)
         try:
-            while not self._stopped.wait(_INTERVAL):
-                with self._lock:
-                    taken, self._waiting = self._waiting, []
-                for item, uid in write_files(
-                    self._space, self._folder, taken, self.written, self._stopped.is_set
-                ):
-                    with self._lock:  # not recorded yet
-                        self._waiting.append((item, uid))
+            while (taken := self._made.get()) is not None and not self._given_up:
+                item, new = taken
+                folder.write(item, new.record, new.files)
+                self.written[item["path"]] = item
         except Exception:
-            self._stopped.set()  # whoever writes the rest meets the same error, and raises it
+            self._given_up = True  # whoever writes the rest meets the same error, and raises it
 
     def __enter__(self) -> ViewAhead:
         return self
@@ -76,6 +66,7 @@ class ViewAhead:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stopped.set()
+        self._given_up |= error is not None
+        self._made.put(None)
         if self._thread is not None:
             self._thread.join()
