@@ -379,6 +379,26 @@ class TestWholeJobs:
         assert run(np.ones(3))
         assert not run(np.zeros(3))
 
+    def test_constants_that_look_alike_are_told_apart(self, ws: Workspace) -> None:
+        @task
+        def shown(value: Any) -> str:
+            return repr(value)
+
+        constants: list[Any] = []
+
+        @pipeline
+        def show() -> Any:
+            return {"shown": shown(constants[-1]), "given": [constants[-1], shown(0)]}
+
+        for value in ((1, 2), [1, 2], [1, 2.0], {1: 2}, {"1": 2}, 1, 1.0, True, 0.0, -0.0):
+            constants.append(value)
+            first, again = show.run(), show.run()
+            for job in (first, again):
+                assert job.outputs["shown"].load() == repr(value)
+                assert repr(job.outputs["given"].load()[0]) == repr(value)
+            assert not first.steps["shown"].cached
+            assert again.steps["shown"].cached
+
     def test_a_failed_job_is_not_repeated(self, ws: Workspace) -> None:
         sample_tasks.broken.run()
         assert sample_tasks.broken.run().status == "failed"

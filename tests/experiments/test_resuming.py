@@ -111,6 +111,24 @@ def test_changed_code_is_said_and_run_again_unless_filling(ws: Workspace) -> Non
     assert experiment(1).run(strategy="resume").ran == 0
 
 
+def test_what_was_changed_back_repeats_the_first_job(ws: Workspace, tmp_path: Path) -> None:
+    def run(factor: float) -> Any:
+        given = {"folder": str(tmp_path), "factor": factor}
+        experiment = counted(tmp_path, parameters=given, treatments=[])
+        return experiment.run(strategy="resume")
+
+    first, other, back = run(1.0), run(2.0), run(1.0)
+    assert set(counts(tmp_path).values()) == {2}
+    assert (back.run, back.ran, back.status) == (1, 3, "finished")
+    assert back.metrics == first.metrics != other.metrics
+    assert {step.source_job for step in back.job.steps.values()} == {first.job.id}
+    assert back.artifacts == first.artifacts != other.artifacts
+    assert (back.folder / "0/baseline/save/data.json").read_text() == first.artifact(
+        "save", "data.json"
+    ).path().read_text()
+    assert run(1.0).ran == 0
+
+
 def test_a_changed_data_source_counts_as_changed_code(ws: Workspace) -> None:
     def experiment(source: Any) -> Experiment:
         return Experiment(name="s", datasource=source, pipeline=[make_step(0)], replicates=2)

@@ -39,7 +39,7 @@ from findspot.engine.plans import Plan
 from findspot.engine.process import this_process
 from findspot.engine.recorder import Recorder
 from findspot.engine.resources.budgets import check_needs
-from findspot.engine.runner import CacheMode, Runner, RunOptions
+from findspot.engine.runner import CacheMode, OnMade, Runner, RunOptions
 from findspot.engine.targets.choosing import Chosen, choose, recalled
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def launch(
     entrypoint: Snapshot,
     plugins: Mapping[str, str] | None = None,
     file: str | None = None,
-    whole: bool = True,
+    on_made: OnMade | None = None,
 ) -> Job:
     """Run a plan as a new job, to its end.
 
@@ -121,9 +121,7 @@ def launch(
         entrypoint: the snapshot of the graph.
         plugins: plugin name to the id of its snapshot.
         file: where the pipeline's code is, so that a resume finds it.
-        whole: the snapshot has all of the graph. Where it has not, as in an experiment, whose cells
-            are given their data step by step, equal snapshots do not make equal jobs: each step is
-            looked up by itself.
+        on_made: told of each step that ran to its end, with what it made: before that is recorded.
 
     Raises:
         CheckFailed: a value is missing, unknown or of a wrong type, or a step asks for more than
@@ -170,7 +168,7 @@ def launch(
     )
     record = _with_artifact_path(space, record, options.artifact_path, entrypoint)
     key: Digest | None = None
-    if options.cache_mode == "on" and whole:
+    if options.cache_mode == "on":
         key = job_key(plan, chosen, entrypoint=entrypoint, project=project, seed=options.seed)
         earlier = None if key is None else repeated_job(space, key)
         if earlier is not None:
@@ -189,6 +187,7 @@ def launch(
         begin=begin,
         environment=environment,
         key=key,
+        on_made=on_made,
     )
 
 
@@ -326,6 +325,7 @@ def _run(
     begin: Batch,
     environment: Gathering,
     key: Digest | None = None,
+    on_made: OnMade | None = None,
 ) -> Job:
     """One attempt to run a job to its end, in this process. ``begin`` records that it runs; under
     ``key`` a later job may repeat it."""
@@ -349,6 +349,7 @@ def _run(
             cache=options.cache_mode,
             seed=options.seed,
             on_step=options.on_step,
+            on_made=on_made,
         ),
         before,
     )

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from findspot.core.digests import Digest
 from findspot.core.errors import CheckFailed
+from findspot.engine.caching.keys import graph_digest
 from findspot.engine.calls import SavePlan
 from findspot.graph.checking import check
 from findspot.graph.plan import order, predecessors
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from findspot.engine.code.task_sources import PluginHandler, TaskSource
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """What to run, in which order, and how each output is saved.
 
@@ -38,6 +41,11 @@ class Plan:
     saves: Mapping[str, tuple[SavePlan, ...]]
     exports: Mapping[str, tuple[str, str]]
     composed: tuple[tuple[SavePlan, Any], ...]
+
+    @cached_property
+    def digest(self) -> Digest:
+        """Of all that steps and outputs are given; see `graph_digest`."""
+        return graph_digest(self.graph)
 
 
 def make_plan(

@@ -23,6 +23,7 @@ from findspot.experiments.history import (
     Run,
     lost,
     newest_run,
+    run_after,
     runs,
 )
 from findspot.experiments.planning import data_cell, facts_of, plan_cells
@@ -85,9 +86,7 @@ class Running:
         run = before
         if missing or run is None:
             number = self._number() if before is None else before.number
-            self._launch(number, missing, len(cells))
-            run = newest_run(space, self.project, design.name, number)
-            assert run is not None
+            run = self._launch(number, missing, len(cells), before)
             write_index(space, self.project, design.name, run)
         result = result_of(
             self.experiment,
@@ -200,7 +199,10 @@ class Running:
         )
         return version.version
 
-    def _launch(self, number: int, missing: list[tuple[Cell, Datum]], total: int) -> None:
+    def _launch(
+        self, number: int, missing: list[tuple[Cell, Datum]], total: int, before: Run | None
+    ) -> Run:
+        """Run these cells as a job; the run as it is then."""
         design = self.design
         facts = {
             RUN: number,
@@ -210,11 +212,12 @@ class Running:
         plan = plan_cells(design, missing, facts)
         done, failed = total - len(missing), 0
         told = self.progress
+        steps: dict[str, StepRecord] = {}
         ahead = ViewAhead(self.space, folder_of_run(self.experiment, self.space, number))
 
         def on_step(step: StepRecord) -> None:
             nonlocal done, failed
-            ahead.saw(step)
+            steps[step.name] = step
             condition, _, replicate = step.name.rpartition("/")
             if told is None or condition == DATA or step.status == "running":
                 return
@@ -242,8 +245,16 @@ class Running:
             on_step=on_step,
         )
         with ahead:
-            launch(self.space, plan, {}, options, entrypoint=self._snapshot(), whole=False)
+            job = launch(
+                self.space,
+                plan,
+                {},
+                options,
+                entrypoint=self._snapshot(),
+                on_made=ahead.saw,
+            )
         self.ahead = ahead.written
+        return run_after(job.record, steps.values(), before)
 
     def _snapshot(self) -> Snapshot:
         """What the experiment is, as the entrypoint that its jobs run."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from findspot.core.canonical import canonical_json
 from findspot.core.digests import Digest, hash_bytes
 from findspot.engine.values import Arguments, Saved
-from findspot.graph.spec import InputSpec, TaskSpec
+from findspot.graph.spec import InputSpec, Opaque, Ref, TaskGraph, TaskSpec
 from findspot.graph.task_options import CachePolicy
 
 if TYPE_CHECKING:
@@ -84,6 +84,27 @@ def key_of(parts: Mapping[str, Any]) -> Digest:
     return hash_bytes(canonical_json(parts))
 
 
+def graph_digest(graph: TaskGraph) -> Digest:
+    """A digest of what each step invokes with what, and of what the outputs are: ``1``, ``1.0`` and
+    ``True`` are told apart, and a list from a tuple. Of live objects it says only where they are.
+    """
+    steps = [
+        [
+            step.name,
+            step.task,
+            [encoded(value) for value in step.args],
+            [[name, encoded(value)] for name, value in step.kwargs.items()],
+            [[name, encoded(value)] for name, value in step.each.items()] if step.each else 0,
+            0 if step.when is None else [encoded(step.when)],
+            step.dependencies,
+            step.cache,
+        ]
+        for step in graph.steps.values()
+    ]
+    outputs = [[output.name, encoded(output.contents)] for output in graph.outputs.values()]
+    return hash_bytes(canonical_json([steps, outputs]))
+
+
 def named_arguments(spec: TaskSpec, arguments: Arguments) -> dict[str, Any]:
     """Arguments by the names of the task's inputs: ``f(1)`` and ``f(x=1)`` are one call."""
     slots = positional_slots(spec)
@@ -106,7 +127,7 @@ def positional_slots(spec: TaskSpec) -> list[InputSpec]:
 
 def encoded(value: Any) -> Any:
     """A value, plain or with `Saved` in it, as unambiguous JSON: artifacts, tuples and mappings
-    carry a mark."""
+    carry a mark; and in the arguments of a graph, references and live objects."""
     kind = type(value)
     if kind is Saved:
         record = value.record
@@ -122,4 +143,8 @@ def encoded(value: Any) -> Any:
         return ["tuple", [encoded(item) for item in value]]
     if kind is dict:
         return ["mapping", [[encoded(k), encoded(v)] for k, v in value.items()]]
+    if kind is Ref:
+        return ["ref", value.name, value.output]
+    if kind is Opaque:
+        return ["live"]
     return value

@@ -21,8 +21,9 @@ def job_key(
 ) -> Digest | None:
     """The digest of all that determines what a job makes; None where a part of it is run each time.
 
-    It covers the graph (with the handlers of its outputs and the plugins' snapshots), the code of
-    every task with its policy, the values and versions that were chosen, and the seed.
+    It covers the graph (with the handlers of its outputs and the plugins' snapshots), the arguments
+    of every step, the code of every task with its policy, the values and versions that were chosen,
+    and the seed.
     """
     tasks: dict[str, Any] = {}
     for step in plan.graph.steps.values():
@@ -44,6 +45,8 @@ def job_key(
     parts = {
         "format": KEY_FORMAT,
         "graph": entrypoint.digest,
+        # A snapshot is to be read: it does not tell a tuple from a list, nor has it every step.
+        "steps": plan.digest,
         "project": project,
         "tasks": tasks,
         "given": {name: encoded(value) for name, value in chosen.given.items()},

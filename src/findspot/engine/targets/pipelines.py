@@ -13,7 +13,7 @@ from findspot.core.errors import CheckFailed, FindspotError, Problem
 from findspot.engine.code.task_sources import LiveTask
 from findspot.engine.plans import Plan, make_plan
 from findspot.graph.checking import check
-from findspot.graph.spec import TaskGraph
+from findspot.graph.spec import Ref, TaskGraph
 from findspot.graph.tracing import Traced, called_inside, trace
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ class Pipeline(Generic[P, R]):
         if (
             known is not None
             and known[0].graph == traced.graph
+            and _constants(known[0].graph) == _constants(traced.graph)
             and all(known[0].tasks[name] is task for name, task in traced.tasks.items())
         ):
             return known[1]
@@ -194,6 +195,12 @@ class Pipeline(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"<pipeline {self.name}>"
+
+
+def _constants(graph: TaskGraph) -> str:
+    """The plain values in a graph, with their types: ``1``, ``1.0`` and ``True`` are equal."""
+    values = [v for step in graph.steps.values() for v in step.values if type(v) is not Ref]
+    return repr([*values, *(output.contents for output in graph.outputs.values())])
 
 
 @functools.cache
