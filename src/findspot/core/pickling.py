@@ -25,7 +25,7 @@ def quick_to_pickle(cls: type[T]) -> type[T]:
     """
     names = [field.name for field in fields(cls)]  # type: ignore[arg-type]
     get = attrgetter(*names)
-    setters = [cls.__dict__[name].__set__ for name in names]
+    setters = [getattr(cls, name).__set__ for name in names]  # slots, perhaps of a base
 
     def state(self: T) -> Sequence[Any]:
         found: Sequence[Any] = get(self)

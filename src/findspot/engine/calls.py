@@ -63,6 +63,9 @@ class SavePlan:
             return self.handler.load(self.key)
         return space.handler_for(value, self.handler)
 
+    def saved(self, space: ArtifactSpace, new: NewVersion) -> None:
+        """Called where the step ran, when all its outputs are in the store, but not recorded."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFacts:
@@ -233,6 +236,8 @@ def _attempt(
             producer=Producer(call.job.id, call.step, save.name),
         )
         values[save.name] = shared(value)
+    for save in call.saves:
+        save.saved(space, versions[save.name])
     return versions, values
 
 

@@ -15,6 +15,7 @@ from findspot.experiments.cells import Cell, DataProgram
 from findspot.experiments.design import Design, kinds_of
 from findspot.experiments.history import DATA, RUN
 from findspot.experiments.sources import Datum, FunctionSource, parameters_of
+from findspot.experiments.view import place_in_view
 from findspot.experiments.written import ArtifactSave
 from findspot.graph.spec import (
     InputSpec,
@@ -56,12 +57,13 @@ class CellSource:
 
 
 def plan_cells(
-    design: Design, cells: Sequence[tuple[Cell, Datum]], facts: Mapping[str, Any]
+    design: Design, cells: Sequence[tuple[Cell, Datum]], facts: Mapping[str, Any], view: str = ""
 ) -> Plan:
     """The plan of a job that runs these cells.
 
     Args:
         facts: what the job's record is to say of the run, beside its number.
+        view: the folder of the run's readable view, where the cells themselves are to write it.
     """
     tasks: dict[str, TaskSpec] = {}
     sources: dict[str, TaskSource] = {}
@@ -92,9 +94,18 @@ def plan_cells(
             kwargs["data"] = datum.value
         steps[name] = Step(name=name, task=task, kwargs=kwargs)
         place = f"{design.name}/{cell.condition}/{cell.replicate}"
+        shown = f"{view}/{place_in_view(cell.condition, cell.replicate)}" if view else ""
         saves[name] = tuple(
             [
-                ArtifactSave(label, label, f"{place}/{label}", None, _NO_ARGUMENTS, kind)
+                ArtifactSave(
+                    label,
+                    label,
+                    f"{place}/{label}",
+                    None,
+                    _NO_ARGUMENTS,
+                    kind,
+                    f"{shown}/{label}" if shown else "",
+                )
                 for label, kind in labels
             ]
         )

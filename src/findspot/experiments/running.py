@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from findspot.core.ids import new_uid
 from findspot.core.records import Snapshot, StepRecord, document_digest, now
-from findspot.engine.executors import check_executor
+from findspot.engine.executors import check_executor, stays_here
 from findspot.engine.launching import JobOptions, launch
+from findspot.experiments.alone import alone
 from findspot.experiments.cells import Cell, DataProgram, context_of, loaded_datum
 from findspot.experiments.design import Design
 from findspot.experiments.errors import BeingRun, NoRun, ViewNotWritten
@@ -32,11 +34,11 @@ from findspot.experiments.registration import registration_of
 from findspot.experiments.results import Result
 from findspot.experiments.run_index import write_index
 from findspot.experiments.sources import ArtifactSource, Datum, FunctionSource, ListSource
-from findspot.experiments.view import Item, folder_of_run, write_view
-from findspot.experiments.view_ahead import ViewAhead
+from findspot.experiments.view import Item, complete, folder_of_run, item_of, write_view
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
+    from findspot.catalog.protocol import NewVersion
     from findspot.experiments.experiment import Experiment, Strategy
 
 
@@ -66,7 +68,7 @@ class Running:
         self.progress = progress
         self.wanted = wanted
         self.notes: list[str] = []
-        self.ahead: Mapping[str, Item] = {}
+        self.ahead: dict[str, Item] = {}
 
     def run(self) -> Result:
         """The result of all cells."""
@@ -74,20 +76,20 @@ class Running:
         # What is none must not take the number of a run.
         check_executor(self.executor or space.settings.executor)
         cells = self._cells()
-        before = None
-        if self.strategy != "rerun":
-            before = newest_run(space, self.project, design.name)
-            if before is not None and before.jobs[0].status == "running":
-                raise BeingRun(design.name, before.jobs[0].id)
-        missing = cells if before is None else self._missing(cells, before)
-        if self.wanted is not None:
-            missing = [(c, d) for c, d in missing if self.wanted(c.condition, c.replicate)]
-        self._tell_start(cells, missing)
-        run = before
-        if missing or run is None:
-            number = self._number() if before is None else before.number
-            run = self._launch(number, missing, len(cells), before)
-            write_index(space, self.project, design.name, run)
+        with ExitStack() as held:
+            said = len(self.notes)
+            before, missing = self._before(cells)
+            if self.strategy != "rerun" and (missing or before is None):
+                held.enter_context(alone(space, self.project, design.name))
+                if self._outdated(before):
+                    del self.notes[said:]
+                    before, missing = self._before(cells)
+            self._tell_start(cells, missing)
+            run = before
+            if missing or run is None:
+                number = self._number() if before is None else before.number
+                run = self._launch(number, missing, len(cells), before)
+                write_index(space, self.project, design.name, run)
         result = result_of(
             self.experiment,
             design,
@@ -145,6 +147,31 @@ class Running:
             datum = data.get((condition, replicate), Datum())
             found.append((design.cell(condition, replicate, datum), datum))
         return found
+
+    def _before(
+        self, cells: list[tuple[Cell, Datum]]
+    ) -> tuple[Run | None, list[tuple[Cell, Datum]]]:
+        """The run that goes on (None: there is to be a new one), and the cells to run.
+
+        Raises:
+            BeingRun: another process runs it.
+        """
+        before = None
+        if self.strategy != "rerun":
+            before = newest_run(self.space, self.project, self.design.name)
+            if before is not None and before.jobs[0].status == "running":
+                raise BeingRun(self.design.name, before.jobs[0].id)
+        missing = cells if before is None else self._missing(cells, before)
+        if self.wanted is not None:
+            missing = [(c, d) for c, d in missing if self.wanted(c.condition, c.replicate)]
+        return before, missing
+
+    def _outdated(self, before: Run | None) -> bool:
+        """Whether somebody added to the newest run, or began one, since it was read."""
+        jobs = list(runs(self.space, self.project, self.design.name))
+        newest = max((job.params[RUN] for job in jobs), default=0)
+        found = {(job.id, job.status) for job in jobs if job.params[RUN] == newest}
+        return found != {(job.id, job.status) for job in (before.jobs if before else ())}
 
     def _missing(self, cells: list[tuple[Cell, Datum]], before: Run) -> list[tuple[Cell, Datum]]:
         """The cells without a result that stands."""
@@ -209,11 +236,23 @@ class Running:
             "hypotheses": [hypothesis.plain() for hypothesis in self.experiment.hypotheses],
             "view": str(folder_of_run(self.experiment, self.space, number)),
         }
-        plan = plan_cells(design, missing, facts)
+        view = folder_of_run(self.experiment, self.space, number)
+        # What a folder that is there says in its metadata may be of other files.
+        written_here = not view.exists() and stays_here(
+            self.executor or self.space.settings.executor
+        )
+        plan = plan_cells(design, missing, facts, str(view) if written_here else "")
         done, failed = total - len(missing), 0
         told = self.progress
         steps: dict[str, StepRecord] = {}
-        ahead = ViewAhead(self.space, folder_of_run(self.experiment, self.space, number))
+
+        def on_made(step: StepRecord, made: Mapping[str, NewVersion]) -> None:
+            condition, _, replicate = step.name.rpartition("/")
+            if condition != DATA and written_here:
+                for place, new in made.items():
+                    item = item_of(condition, int(replicate), place, step.job)
+                    complete(item, new.record)
+                    self.ahead[item["path"]] = item
 
         def on_step(step: StepRecord) -> None:
             nonlocal done, failed
@@ -244,16 +283,7 @@ class Running:
             labels={RUN: number, "strategy": self.strategy},
             on_step=on_step,
         )
-        with ahead:
-            job = launch(
-                self.space,
-                plan,
-                {},
-                options,
-                entrypoint=self._snapshot(),
-                on_made=ahead.saw,
-            )
-        self.ahead = ahead.written
+        job = launch(self.space, plan, {}, options, entrypoint=self._snapshot(), on_made=on_made)
         return run_after(job.record, steps.values(), before)
 
     def _snapshot(self) -> Snapshot:

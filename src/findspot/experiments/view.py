@@ -51,9 +51,14 @@ def folder_of_run(experiment: Viewed, space: ArtifactSpace, number: int) -> Path
     return root / experiment.name / (f"v{number}" if experiment.versioned else "v0")
 
 
+def place_in_view(condition: str, replicate: int) -> str:
+    """Where the artifacts of a cell are in the folder of its run."""
+    return f"{replicate}/{condition}"
+
+
 def item_of(condition: str, replicate: int, place: str, job: str) -> Item:
     """What the metadata list of an artifact before its file is written."""
-    path = f"{replicate}/{condition}/{place}"
+    path = f"{place_in_view(condition, replicate)}/{place}"
     return {"path": path, "condition": condition, "replicate": replicate, "job": job}
 
 
@@ -69,7 +74,7 @@ def write_view(
     ``metadata.json`` is replaced last, so that it never speaks of files that are not there.
 
     Args:
-        ahead: by its path, what was written while the cells ran.
+        ahead: by its path, what should have been written while the cells ran.
     """
     folder = folder_of_run(experiment, space, run.number)
     metadata = folder / "metadata.json"
@@ -108,36 +113,9 @@ def write_view(
     return folder
 
 
-class ViewFolder:
-    """The folder of a run's view, while artifacts are written into it."""
-
-    def __init__(self, space: ArtifactSpace, folder: Path) -> None:
-        self._space = space
-        self._folder = str(folder)
-        self._existed = folder.exists()
-        self._made: set[str] = set()
-
-    def write(self, item: Item, record: VersionRecord, files: tuple[FileEntry, ...]) -> None:
-        """Write an artifact, and complete what is listed of it."""
-        target = f"{self._folder}/{item['path']}"
-        if self._existed:
-            _remove(Path(target))
-        self._make(target.rpartition("/")[0])
-        _write(self._space, record, files, target)
-        item.update(uri=_uri(record), uid=record.uid, digest=record.digest, bytes=record.size)
-
-    def _make(self, folder: str) -> None:
-        """Make a folder and those above it, as far as they are not known to be there."""
-        if folder in self._made:
-            return
-        try:
-            os.mkdir(folder)
-        except FileNotFoundError:
-            self._make(folder.rpartition("/")[0])
-            os.makedirs(folder, exist_ok=True)
-        except FileExistsError:
-            os.makedirs(folder, exist_ok=True)  # which tells a folder from a file
-        self._made.add(folder)
+def complete(item: Item, record: VersionRecord) -> None:
+    """Say which version an artifact of the view is."""
+    item.update(uri=_uri(record), uid=record.uid, digest=record.digest, bytes=record.size)
 
 
 def _uri(record: VersionRecord) -> str:
@@ -150,13 +128,13 @@ def _write_recorded(
     space: ArtifactSpace, folder: Path, fresh: Sequence[tuple[Item, str]]
 ) -> set[str]:
     """Write artifacts by the uids of their versions; the paths of those that are not there."""
-    view = ViewFolder(space, folder)
     gone = set()
     for item, record, files in _found(space, fresh):
         if record is None:
             gone.add(item["path"])
         else:
-            view.write(item, record, files)
+            write_anew(space, record, files, f"{folder}/{item['path']}")
+            complete(item, record)
     return gone
 
 
@@ -177,11 +155,24 @@ def _found(
                 yield item, record, files.get(uid) or space.catalog.files(uid)
 
 
-def _remove(target: Path) -> None:
-    if target.is_dir() and not target.is_symlink():
+def write_anew(
+    space: ArtifactSpace, record: VersionRecord, files: tuple[FileEntry, ...], target: str
+) -> None:
+    """Make a file or folder a copy of a version, whatever is there; nothing half-written stays."""
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    _remove(target)
+    try:
+        _write(space, record, files, target)
+    except BaseException:
+        _remove(target)
+        raise
+
+
+def _remove(target: str) -> None:
+    if os.path.isdir(target) and not os.path.islink(target):
         shutil.rmtree(target)
-    else:
-        target.unlink(missing_ok=True)
+    elif os.path.lexists(target):
+        os.unlink(target)
 
 
 def _write(

@@ -6,19 +6,24 @@ version can tell the difference.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from findspot.core.pickling import quick_to_pickle
 from findspot.core.records import Preview
 from findspot.engine.calls import SavePlan
+from findspot.experiments.view import write_anew
 from findspot.handlers.paths import FileHandler
 from findspot.handlers.protocol import ArtifactHandler, SaveFolder
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
+    from findspot.catalog.protocol import NewVersion
 
 _PREVIEWED = 2000
 
@@ -79,12 +84,25 @@ class WrittenFileHandler(FileHandler):
 _HANDLER = cast("ArtifactHandler", WrittenFileHandler())
 
 
+@quick_to_pickle
+@dataclass(frozen=True, slots=True)
 class ArtifactSave(SavePlan):
-    """How an artifact that a step wrote is saved."""
+    """How an artifact that a step wrote is saved.
 
-    __slots__ = ()
+    Args:
+        view: the file in the run's readable view; "": it is written when all cells have ended.
+    """
+
+    view: str = ""
 
     def chosen(self, space: ArtifactSpace, value: Any) -> ArtifactHandler:
         if self.handler is None and isinstance(value, Path) and value in _held:
             return _HANDLER
-        return super().chosen(space, value)
+        return SavePlan.chosen(self, space, value)
+
+    def saved(self, space: ArtifactSpace, new: NewVersion) -> None:
+        """Write the file of the view while others still work. Where that fails it is written at the
+        end, which says why it cannot be."""
+        if self.view:
+            with contextlib.suppress(Exception):
+                write_anew(space, new.record, new.files, self.view)

@@ -12,6 +12,7 @@ from findspot.engine.executors.choosing import (
     cores,
     executor_name,
     make_executor,
+    stays_here,
 )
 from findspot.engine.executors.errors import ExecutorLibraryMissing, ExecutorUnavailable
 from findspot.engine.executors.inline import InlineExecutor
@@ -29,4 +30,5 @@ __all__ = [
     "cores",
     "executor_name",
     "make_executor",
+    "stays_here",
 ]

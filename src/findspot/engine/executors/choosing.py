@@ -69,6 +69,11 @@ def executor_name(executor: str | Any) -> str:
     raise UnknownExecutor(f"{type(executor).__module__}.{type(executor).__qualname__}")
 
 
+def stays_here(executor: str | Any) -> bool:
+    """Whether all steps run on this machine for sure, and see its files."""
+    return executor_name(executor) in ("inline", "threads", "processes", "dask:")
+
+
 def cores() -> int:
     """How many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
