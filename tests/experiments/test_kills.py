@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 
 from experiment_pieces import counted, counts
 from findspot import Workspace
+from findspot.artifacts.leases import lease
+from findspot.experiments.errors import BeingRun
 from findspot.experiments.history import newest_run
 
 TESTS = Path(__file__).parents[1]
@@ -28,6 +31,23 @@ from experiment_pieces import counted
 print("ready", flush=True)
 result = counted(sys.argv[1]).run(strategy="resume", executor=sys.argv[2], workers=2)
 sys.exit(0 if result.status == "finished" else 3)
+"""
+TOGETHER = """
+import sys
+from experiment_pieces import counted
+from findspot.experiments.errors import BeingRun
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    print(counted(sys.argv[1]).run(strategy="resume").ran)
+except BeingRun:
+    print("being run")
+"""
+DESCRIBED = """
+import json
+from findspot.engine.process import this_process
+print(json.dumps(this_process()), flush=True)
+input()
 """
 
 
@@ -148,3 +168,47 @@ def test_two_resumes_at_once_agree(ws: Workspace, tmp_path: Path) -> None:
     for process in processes:
         end(process)
     check_whole(ws, folder, finished(ws))
+
+
+@pytest.mark.slow
+def test_of_many_first_resumes_at_once_one_makes_the_run(ws: Workspace, tmp_path: Path) -> None:
+    folder = tmp_path / "ran"
+    folder.mkdir()
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", TOGETHER, str(folder)],
+            cwd=TESTS,
+            env={**os.environ, "FINDSPOT_WORKSPACE": str(ws.folder.parent)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    said = [process.communicate()[0].strip() for process in processes]
+    assert said.count("6") == 1
+    assert set(said) <= {"6", "0", "being run"}  # 0: it looked when all was done
+    assert set(counts(folder).values()) == {1}
+    assert ws.get_artifact("counted/run").version == len(ws.list_jobs(experiment="counted")) == 1
+
+
+def test_the_lease_of_one_that_died_is_no_hindrance(ws: Workspace, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", DESCRIBED], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    dead = json.loads(process.stdout.readline())
+    purpose = f"experiment {ws.project}/counted"
+    with lease(ws, purpose=purpose, seconds=60, process=dead, exclusive=True):
+        with pytest.raises(BeingRun, match="somebody else, just now"):
+            counted(tmp_path).run(strategy="resume")
+        process.kill()
+        end(process)
+        assert counted(tmp_path).run(strategy="resume").ran == 6

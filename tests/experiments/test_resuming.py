@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +179,26 @@ def test_nobody_else_may_be_running_it(ws: Workspace, tmp_path: Path) -> None:
     )
     with pytest.raises(BeingRun, match=rf"being run by job {job.id}"):
         experiment.run(strategy="resume")
+
+
+def test_of_threads_that_resume_at_once_one_does(ws: Workspace, tmp_path: Path) -> None:
+    counted(tmp_path, replicates=1).run()
+    experiment = counted(tmp_path, replicates=4)
+    together = threading.Barrier(4)
+
+    def resume(_: int) -> int | str:
+        together.wait()
+        try:
+            return experiment.run(strategy="resume").ran
+        except BeingRun:
+            return "being run"
+
+    with ThreadPoolExecutor(4) as pool:
+        said = list(pool.map(resume, range(4)))
+    assert said.count(6) == 1
+    assert set(said) <= {6, 0, "being run"}  # 0: it looked when all was done
+    assert set(counts(tmp_path).values()) == {1}
+    assert len(experiment.result().jobs) == 2
 
 
 def test_metrics_of_cells_and_their_kept_values_survive_a_cache_hit(ws: Workspace) -> None:

@@ -106,16 +106,22 @@ class NoExperiment(NotFound):
 
 
 class BeingRun(FindspotError):
-    """Somebody else runs the same experiment right now."""
+    """Somebody else runs the same experiment right now.
+
+    Args:
+        job: the one that does; None: it is not on record yet.
+    """
 
     exit_code = 4
 
-    def __init__(self, experiment: str, job: str) -> None:
+    def __init__(self, experiment: str, job: str | None) -> None:
         self.experiment, self.job = experiment, job
         super().__init__(
-            f"The experiment is being run by job {job}.",
+            "The experiment is being run by "
+            + ("somebody else, just now." if job is None else f"job {job}."),
             where=f"experiment {experiment}",
-            how=f"Wait until it has ended, or stop it: findspot job cancel {job}",
+            how="Wait until it has ended"
+            + ("." if job is None else f", or stop it: findspot job cancel {job}"),
         )
 
 
