@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +74,38 @@ def test_the_newest_migration_is_the_format() -> None:
     folder = Path(migrating.__file__).parent / "migrations"
     heads = ScriptDirectory(str(folder)).get_heads()
     assert [int(head) for head in heads] == [FORMAT]
+
+
+def made_tables(connection: sqlite3.Connection) -> list[tuple[str, str, str | None]]:
+    rows = connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY rowid")
+    return [(kind, name, sql and " ".join(sql.split())) for kind, name, sql in rows]
+
+
+def test_a_new_file_is_what_the_migrations_make(tmp_path: Path) -> None:
+    open_catalog(f"sqlite:///{tmp_path}/new.db").close()
+    with (
+        contextlib.closing(sqlite3.connect(tmp_path / "new.db")) as new,
+        contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as migrated,
+    ):
+        migrating.upgrade_sqlite(migrated)
+        assert made_tables(new) == made_tables(migrated)
+        versions = "SELECT version_num FROM alembic_version"
+        assert new.execute(versions).fetchall() == migrated.execute(versions).fetchall()
+
+
+def test_the_statements_for_new_files_are_up_to_date() -> None:
+    kept = Path(migrating.__file__).with_name("newest.sql").read_text()
+    assert kept == migrating.newest_sqlite(), migrating.__doc__
+
+
+def test_a_new_file_needs_no_migrations(tmp_path: Path) -> None:
+    code = (
+        "import sys; from findspot.catalog import open_catalog;"
+        f" open_catalog({f'sqlite:///{tmp_path}/new.db'!r}).close();"
+        " print(sys.modules.keys() & {'alembic', 'sqlalchemy'})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
 
 
 def test_a_second_opening_changes_nothing(new_url: str) -> None:

@@ -2,11 +2,18 @@
 
 The migrations in `migrations/versions` are numbered 0001, 0002 ...; the newest is `FORMAT` of
 `findspot.catalog.database`. Each runs on both databases.
+
+A new SQLite catalog takes all of them at once, from `newest.sql`, without importing this module.
+Write that file anew after adding a migration (a test compares it)::
+
+    python -m findspot.catalog.migrating > src/findspot/catalog/newest.sql
 """
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,6 +56,17 @@ def upgrade_postgres(raw: psycopg.Connection[Any]) -> None:
     upgrade(postgres_engine(raw))
 
 
+def newest_sqlite() -> str:
+    """The statements that make an empty SQLite database what all migrations make of it."""
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as raw:
+        upgrade_sqlite(raw)
+        made = raw.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid")
+        lines = [" ".join(sql.split()) for (sql,) in made]
+        ((newest,),) = raw.execute("SELECT version_num FROM alembic_version").fetchall()
+    lines.append(f"INSERT INTO alembic_version VALUES ('{newest}')")
+    return "".join(f"{line};\n" for line in lines)
+
+
 def sqlite_engine(raw: sqlite3.Connection) -> Engine:
     engine = create_engine("sqlite://", creator=lambda: raw, poolclass=StaticPool)
 
@@ -61,3 +79,7 @@ def sqlite_engine(raw: sqlite3.Connection) -> Engine:
 
 def postgres_engine(raw: psycopg.Connection[Any]) -> Engine:
     return create_engine("postgresql+psycopg://", creator=lambda: raw, poolclass=StaticPool)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(newest_sqlite())

@@ -324,9 +324,21 @@ class SqliteDatabase(OwnTransactions):
             if self._is_current(self._found_format()):
                 return  # another process was faster
             connection.execute("PRAGMA journal_mode=WAL").fetchall()
-            from findspot.catalog.migrating import upgrade_sqlite
+            if not self._made_at_once(connection):
+                from findspot.catalog.migrating import upgrade_sqlite
 
-            upgrade_sqlite(connection)
+                upgrade_sqlite(connection)
+
+    def _made_at_once(self, connection: sqlite3.Connection) -> bool:
+        """Make the tables if there are none; importing the migrations takes longer than this."""
+        connection.execute("BEGIN IMMEDIATE")
+        empty = not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+        if empty:
+            statements = Path(__file__).with_name("newest.sql").read_text("ascii")
+            for statement in statements.splitlines():
+                connection.execute(statement)
+        connection.execute("COMMIT")
+        return empty
 
     def _found_format(self) -> int | None:
         """The number of the last migration that was made; None for a new, empty file."""
