@@ -9,6 +9,9 @@ WORKERS ?= 2
 DEMO := demo-output
 FINDSPOT := FINDSPOT_WORKSPACE=$(DEMO)/.findspot MPLBACKEND=Agg $(BIN)/findspot
 
+# Bytecode is kept: without it each of pytest's workers rewrites all assertions anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test test-torch check lint docs bench constraints clean
 
 help:
