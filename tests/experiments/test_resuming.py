@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from experiment_pieces import counted, counts, numbers
-from findspot import Workspace
+from findspot import Workspace, load_artifact
 from findspot.core.records import JobUpdate
 from findspot.experiments.context import CellContext
 from findspot.experiments.errors import BeingRun, NoRun
@@ -179,6 +179,68 @@ def test_nobody_else_may_be_running_it(ws: Workspace, tmp_path: Path) -> None:
     )
     with pytest.raises(BeingRun, match=rf"being run by job {job.id}"):
         experiment.run(strategy="resume")
+
+
+@pytest.mark.parametrize("strategy", ["resume", "fill"])
+def test_cells_whose_code_loads_what_has_changed_run_again(ws: Workspace, strategy: Any) -> None:
+    def step(data: float, ctx: CellContext, uses: str = "") -> None:
+        weight = load_artifact(uses) if uses else 1
+        ctx.log_metric("m", data * weight)
+
+    def experiment() -> Experiment:
+        return Experiment(
+            name="loading",
+            datasource=[1.0, 2.0],
+            pipeline=[step],
+            treatments=[Treatment("heavy", {"uses": "weight"}), Treatment("x", {"uses": "other"})],
+        )
+
+    ws.save_artifact(10, "weight")
+    ws.save_artifact(3, "other")
+    first = experiment().run()
+    ws.save_artifact(10, "weight", labels={"saved": "twice"})
+    assert experiment().run(strategy=strategy).ran == 0
+    ws.save_artifact(20, "weight")
+    second = experiment().run(strategy=strategy)
+    assert second.ran == 2
+    assert second.metrics["m"] == {**first.metrics["m"], "heavy": [20.0, 40.0]}
+    assert second.notes == [
+        "2 finished cells (heavy/0, heavy/1) run again, because what their code loads by its name "
+        "has changed: store://artifacts/default/weight."
+    ]
+    assert experiment().run(strategy=strategy).ran == 0
+    ws.delete_version("weight", 3)
+    back = experiment().run(strategy=strategy)
+    assert (back.ran, back.metrics) == (2, first.metrics)
+    assert experiment().run(strategy=strategy).ran == 0
+    ws.delete_artifact("other")
+    assert set(experiment().run(strategy=strategy).errors) == {("x", 0), ("x", 1)}
+
+
+def test_data_that_load_what_has_changed_are_made_again(ws: Workspace) -> None:
+    def step(data: float, ctx: CellContext) -> None:
+        ctx.log_metric("m", data)
+
+    def experiment(**options: Any) -> Experiment:
+        def source(ctx: CellContext) -> float:
+            return float(load_artifact("weight")) + ctx.replicate
+
+        return Experiment(
+            name="loading", datasource=source, pipeline=[step], replicates=2, **options
+        )
+
+    ws.save_artifact(10, "weight")
+    assert experiment().run().metrics["m"] == {"baseline": [10.0, 11.0]}
+    ws.save_artifact(20, "weight")
+    changed = experiment(treatments=[Treatment("t")]).run(strategy="resume")
+    assert changed.ran == 4
+    assert changed.metrics["m"] == {"baseline": [20.0, 21.0], "t": [20.0, 21.0]}
+    ws.save_artifact(10, "weight")
+    back = experiment().run(strategy="resume")
+    assert (back.ran, back.metrics["m"]) == (2, {"baseline": [10.0, 11.0]})
+    assert experiment().run(strategy="resume").ran == 0
+    ws.save_artifact(30, "weight")
+    assert experiment().run(strategy="resume").ran == 2
 
 
 def test_of_threads_that_resume_at_once_one_does(ws: Workspace, tmp_path: Path) -> None:

@@ -34,6 +34,8 @@ class CellRecord:
         job: the job that ran it; its metrics are there. step: the step's name in that job.
         outputs: ``step/name`` to the uid of the version.
         identity, code: digests of what it was to do, and of the code that did it.
+        resolved: of artifacts that its code, or that of its datum, loaded by their names: the
+            references, and the digests of what they led to.
     """
 
     condition: str
@@ -48,6 +50,7 @@ class CellRecord:
     seed: int
     started: datetime | None
     ended: datetime | None
+    resolved: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
@@ -137,7 +140,9 @@ def newest_run(
     return found
 
 
-def run_after(job: JobRecord, steps: Iterable[StepRecord], before: Run | None) -> Run:
+def run_after(
+    space: ArtifactSpace, job: JobRecord, steps: Iterable[StepRecord], before: Run | None
+) -> Run:
     """A run whose newest job has just ended.
 
     Args:
@@ -145,7 +150,7 @@ def run_after(job: JobRecord, steps: Iterable[StepRecord], before: Run | None) -
         before: the run until then; None: it has no other jobs.
     """
     found = Run(job.params[RUN], [job, *(before.jobs if before is not None else ())])
-    _add(found, _cells(list(steps)))
+    _add(found, _cells(space, list(steps)))
     if before is not None:
         _add(found, before.cells.values())
     return found
@@ -153,16 +158,38 @@ def run_after(job: JobRecord, steps: Iterable[StepRecord], before: Run | None) -
 
 def _collect(space: ArtifactSpace, run: Run) -> None:
     for job in run.jobs:
-        _add(run, _cells(space.catalog.steps(job.id)))
+        _add(run, _cells(space, space.catalog.steps(job.id)))
 
 
-def _cells(steps: Sequence[StepRecord]) -> Iterator[CellRecord]:
+def _cells(space: ArtifactSpace, steps: Sequence[StepRecord]) -> Iterator[CellRecord]:
     """The cells of one job."""
+    resolved = _resolved(space, steps)
     no_data = {s.name: s.failure for s in steps if s.name.startswith(f"{DATA}/") and s.failure}
     for step in steps:
         cell = _cell(step, no_data)
         if cell is not None:
-            yield cell
+            of_datum = resolved.get(f"{DATA}/{cell.replicate}", {})
+            found = {**of_datum, **resolved.get(step.name, {})}
+            yield replace(cell, resolved=found) if found else cell
+
+
+def _resolved(space: ArtifactSpace, steps: Sequence[StepRecord]) -> dict[str, Mapping[str, str]]:
+    """By step, what the references that its code loaded led to; only where there are any."""
+    reused: dict[str, set[str]] = {}
+    for step in steps:
+        if step.source_job is not None:
+            reused.setdefault(step.source_job, set()).add(step.name)
+    ran = [step for job, names in reused.items() for step in _named(space, job, names)]
+    found: dict[str, Mapping[str, str]] = {}
+    for step in (*steps, *ran):
+        of_step = step.parts.get("logged", {}).get("resolved")
+        if of_step:
+            found[step.name] = of_step
+    return found
+
+
+def _named(space: ArtifactSpace, job: str, names: set[str]) -> Iterator[StepRecord]:
+    return (step for step in space.catalog.steps(job) if step.name in names)
 
 
 def _add(run: Run, older: Iterable[CellRecord]) -> None:
@@ -176,7 +203,7 @@ def _add(run: Run, older: Iterable[CellRecord]) -> None:
 
 def _same_work(newer: CellRecord, older: CellRecord) -> bool:
     """Whether an older result stands for a newer attempt that did not finish."""
-    if newer.status == "finished":
+    if newer.status == "finished" or older.resolved:  # what it loaded may have been something else
         return False
     return not newer.identity or (newer.identity, newer.code) == (older.identity, older.code)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
 
 KEY = "cells"
-FORMAT = 1
+FORMAT = 2
 
 
 def write_index(space: ArtifactSpace, project: str, experiment: str, run: Run) -> None:
@@ -69,6 +69,7 @@ def _row(cell: CellRecord) -> list[Any]:
         cell.seed,
         None if cell.started is None else cell.started.isoformat(),
         None if cell.ended is None else cell.ended.isoformat(),
+        dict(cell.resolved),
     ]
 
 
@@ -86,4 +87,5 @@ def _cell(row: list[Any]) -> CellRecord:
         seed=row[9],
         started=None if row[10] is None else datetime.fromisoformat(row[10]),
         ended=None if row[11] is None else datetime.fromisoformat(row[11]),
+        resolved=row[12],
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from findspot.core.ids import new_uid
 from findspot.core.records import Snapshot, StepRecord, document_digest, now
+from findspot.engine.caching.reusing import leads_to
 from findspot.engine.executors import check_executor, stays_here
 from findspot.engine.launching import JobOptions, launch
 from findspot.experiments.alone import alone
@@ -177,12 +178,14 @@ class Running:
         """The cells without a result that stands."""
         done = {place: c for place, c in before.cells.items() if c.status == "finished"}
         gone = lost(self.space, done)
+        loaded = {text for cell in done.values() for text in cell.resolved}
+        leads = {text: leads_to(self.space, text) for text in loaded}
         missing = []
         reasons: dict[str, list[str]] = {}
         for cell, datum in cells:
             place = (cell.condition, cell.replicate)
             found = done.get(place)
-            reason = self._reason(cell, found, place in gone)
+            reason = self._reason(cell, found, place in gone, leads)
             if found is not None and reason == "":
                 continue
             missing.append((cell, datum))
@@ -196,7 +199,13 @@ class Running:
             self.notes.append(f"{_counted(old)} kept, though {self._changed(before)}.")
         return missing
 
-    def _reason(self, cell: Cell, found: CellRecord | None, gone: bool) -> str:
+    def _reason(
+        self,
+        cell: Cell,
+        found: CellRecord | None,
+        gone: bool,
+        leads: Mapping[str, str | None],
+    ) -> str:
         """Why a finished cell does not stand; "" where it does."""
         if found is None:
             return ""
@@ -204,6 +213,9 @@ class Running:
             return "their data, parameters or outputs have changed"
         if gone:
             return "their artifacts are no longer there"
+        moved = [text for text, digest in found.resolved.items() if leads[text] != digest]
+        if moved:
+            return f"what their code loads by its name has changed: {', '.join(moved)}"
         if found.code != cell.code and self.strategy == "resume":
             return "the code has changed"
         return ""
@@ -284,7 +296,7 @@ class Running:
             on_step=on_step,
         )
         job = launch(self.space, plan, {}, options, entrypoint=self._snapshot(), on_made=on_made)
-        return run_after(job.record, steps.values(), before)
+        return run_after(self.space, job.record, steps.values(), before)
 
     def _snapshot(self) -> Snapshot:
         """What the experiment is, as the entrypoint that its jobs run."""

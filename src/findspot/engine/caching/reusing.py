@@ -98,14 +98,7 @@ class Earlier:
 
     def _resolves(self, references: Mapping[str, str]) -> bool:
         """Whether each of the references leads to the same content as before."""
-        for text, digest in references.items():
-            try:
-                found = self._space.resolve(parse_reference(text))
-            except NotFound:
-                return False
-            if found.digest != digest:
-                return False
-        return True
+        return all(leads_to(self._space, text) == found for text, found in references.items())
 
     def _renamed(self, saved: Saved, save: SavePlan, step: str) -> NewVersion:
         """A version of the same bytes under another key."""
@@ -132,3 +125,11 @@ class Earlier:
             entry.digest for entries in files.values() for entry in entries if entry.inline is None
         }
         return not digests or not self._space.store.missing(digests)
+
+
+def leads_to(space: ArtifactSpace, reference: str) -> Digest | None:
+    """The digest of the content that a reference leads to now; None where there is none."""
+    try:
+        return space.resolve(parse_reference(reference)).digest
+    except NotFound:
+        return None
