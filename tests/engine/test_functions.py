@@ -106,6 +106,27 @@ def test_log_hints_say_how_returned_values_are_kept(ws: Workspace) -> None:
     assert "returns" not in run_function(lambda: 1, name="one").record.options
 
 
+def test_what_nobody_named_is_kept_under_the_name_of_the_job(ws: Workspace, tmp_path: Path) -> None:
+    def annotated() -> int:
+        return 1
+
+    def plain():  # type: ignore[no-untyped-def]
+        return "text"
+
+    first, second = run_function(annotated), run_function(plain, artifact_path=tmp_path / "out")
+    third = run_function(plain, name="other")
+    assert first.metrics == {"output": 1.0}
+    assert [list(job.outputs) for job in (first, second, third)] == [["output"]] * 3
+    keys = ["annotated/output", "plain/output", "other/output"]
+    assert [job.outputs["output"].key for job in (first, second, third)] == keys
+    assert [ws.load_artifact(key) for key in keys] == [1, "text", "text"]
+    assert first.outputs["output"].producer is not None
+    (published,) = (tmp_path / "out").rglob("*.txt")
+    assert published.read_text() == "text"
+    assert published.is_relative_to(tmp_path / "out" / "plain")
+    assert run_function(plain, returns="output").outputs["output"].key == "output"
+
+
 def test_an_error_makes_the_job_failed(ws: Workspace) -> None:
     def bad() -> None:
         raise ValueError("no luck")

@@ -449,9 +449,9 @@ class JobContext:
         if self._ended:
             raise JobEnded(self.id)
 
-    def note_output(self, key: str, version: ArtifactVersion) -> None:
+    def note_output(self, name: str, version: ArtifactVersion) -> None:
         """Take note of an artifact that was logged; `outputs` shows it."""
-        self._outputs[key] = version
+        self._outputs[name] = version
 
     def flush(self) -> None:
         """Record everything that was logged so far."""

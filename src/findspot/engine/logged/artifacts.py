@@ -91,6 +91,7 @@ def save_logged(
     fields: KindFields | None,
     options: LogOptions,
     finish: Callable[[NewVersion], NewVersion] | None = None,
+    output: str | None = None,
 ) -> ArtifactVersion:
     """Save a value as an artifact of a job, and make it an output of the job under its key.
 
@@ -101,9 +102,11 @@ def save_logged(
     Args:
         fields: of the kind; they become metadata.
         finish: what is to be changed of the version before it is recorded.
+        output: what the job calls it, instead of the key.
     """
     context.log_allowed()
     key = check_key(key)
+    name = key if output is None else check_key(output)
     metadata = {} if fields is None else fields.to_metadata()
     published = options.artifact_path is not None or context.published
     if published:
@@ -133,12 +136,12 @@ def save_logged(
         named = {name: extra.uri for name, extra in extras.items()}
         new = with_metadata(new, {"extra_data": named})
     numbers = context.space.catalog.write(
-        Batch(versions=[new], outputs=[JobOutput(context.id, key, new.record.uid)])
+        Batch(versions=[new], outputs=[JobOutput(context.id, name, new.record.uid)])
     )
     record = replace(new.record, number=numbers[new.record.uid])
     version = ArtifactVersion(context.space, record, new.files)
     link_all(context.space, version, extras.values())
-    context.note_output(key, version)
+    context.note_output(name, version)
     if published:
         try:
             publish(context, version, options.artifact_path)

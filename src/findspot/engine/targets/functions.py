@@ -16,12 +16,13 @@ from findspot.core.names import check_key
 from findspot.core.references import parse_reference
 from findspot.core.types import Builtin
 from findspot.engine.jobs import Job, get_job
+from findspot.engine.logged.artifacts import LogOptions, save_logged
 from findspot.engine.targets.external import ExternalArtifact
 from findspot.engine.targets.scripts import start_job
 from findspot.graph.annotations import annotations_of, from_annotation
-from findspot.graph.spec import Parameter, TaskGraph
+from findspot.graph.spec import DEFAULT_OUTPUT, Parameter, TaskGraph
 from findspot.graph.suggestions import suggestion
-from findspot.graph.task_specs import is_context, output_specs
+from findspot.graph.task_specs import annotated_name, is_context, output_specs
 from findspot.graph.tasks import Task
 from findspot.graph.values import check_values
 
@@ -35,10 +36,15 @@ LOGGED_AS = ("artifact", "dataset", "file", "model", "plot", "result", "table", 
 
 @dataclass(frozen=True, slots=True)
 class LogHint:
-    """How one returned value is logged: its key, and as what (None: by its type)."""
+    """How one returned value is logged: its key, and as what (None: by its type).
+
+    Args:
+        output: what the job calls it, where that is not its key.
+    """
 
     key: str
     kind: str | None = None
+    output: str | None = None
 
     @classmethod
     def read(cls, text: str) -> LogHint:
@@ -48,7 +54,7 @@ class LogHint:
             FindspotError: the kind does not exist, or the key is no key.
 
         >>> LogHint.read("scores: table")
-        LogHint(key='scores', kind='table')
+        LogHint(key='scores', kind='table', output=None)
         """
         key, colon, kind = (part.strip() for part in text.partition(":"))
         if colon and kind not in LOGGED_AS:
@@ -87,7 +93,8 @@ def run_function(
         inputs: URLs, paths, references or versions by parameter.
         job_id: a uid for the job, that no other has; None: a new one.
         returns: a log hint for each returned value, ``"key"`` or ``"key: kind"``; None: by the
-            return annotation.
+            return annotation. A value that none of them names is the output ``output``, and the
+            artifact ``<name>/output``.
         artifact_path: where copies of what it returns and logs are published.
 
     Returns:
@@ -101,8 +108,8 @@ def run_function(
     if isinstance(function, Task):
         function = function.function
     where = project or space.project
-    call = _Call(space, where, function, params or {}, inputs or {}, returns)
     called = name or str(getattr(function, "__name__", "function"))
+    call = _Call(space, where, function, params or {}, inputs or {}, returns, called)
     code = _source(function)
     job = start_job(
         space,
@@ -157,8 +164,10 @@ class _Call:
         params: Mapping[str, Any],
         inputs: Mapping[str, Any],
         returns: Sequence[str] | str | None,
+        job: str = "function",
     ) -> None:
         name = getattr(function, "__name__", "function")
+        self._unnamed = LogHint(f"{job}/{DEFAULT_OUTPUT}", output=DEFAULT_OUTPUT)
         sources: dict[str, object] = {"params": params, "inputs": inputs}
         for role, given in sources.items():
             if not isinstance(given, Mapping):
@@ -193,7 +202,7 @@ class _Call:
         hints = self._returns
         if not hints:
             if returned is not None and self._hints.get("return", None) is None:
-                _log(context, LogHint("output"), returned)
+                _log(context, self._unnamed, returned)
             return
         values = (returned,)
         if len(hints) > 1 or self._unpack:
@@ -283,6 +292,8 @@ class _Call:
             if annotation is None:
                 return []
             specs, self._unpack = output_specs(annotation)
+            if specs and not self._unpack and annotated_name(annotation) is None:
+                return [self._unnamed]
             return [LogHint(spec.name) for spec in specs]
         given: object = returns
         if not isinstance(given, str | list | tuple) or not all(
@@ -374,9 +385,13 @@ def _log(context: JobContext, hint: LogHint, value: Any) -> None:
         case "result":
             context.log_result(hint.key, value)
         case _:
+            name = hint.output or hint.key
             if isinstance(value, int | float) and not isinstance(value, bool):
-                context.log_result(hint.key, value)
-            context.log_artifact(hint.key, value)
+                context.log_result(name, value)
+            options = LogOptions()
+            save_logged(
+                context, hint.key, value, kind=None, fields=None, options=options, output=name
+            )
 
 
 def _source(function: Callable[..., Any]) -> bytes | None:
