@@ -14,7 +14,7 @@ from rich.console import Console
 from benchmarks.machine import facts
 from benchmarks.measuring import QUICK, TINY, Scale
 from benchmarks.report import document, missed, show, summary
-from benchmarks.running import run
+from benchmarks.running import remove, run
 from benchmarks.workloads import WORKLOADS
 
 
@@ -60,19 +60,23 @@ def main(given: list[str] | None = None) -> int:
     console.print(", ".join(f"{name} {value}" for name, value in machine.items()), style="dim")
     console.print()
     results = []
-    for workload in WORKLOADS:
-        if options.only and workload.name not in options.only:
-            continue
-        with console.status(workload.name) as status:
-            result = run(
-                workload,
-                scale,
-                options.folder,
-                only_peers=options.peers_only,
-                progress=lambda text, name=workload.name: status.update(f"{name}: {text}"),  # type: ignore[misc]
-            )
-        show(result, console, full_size=full_size)
-        results.append(result)
+    folder = Path(tempfile.mkdtemp(prefix="findspot-benchmarks-", dir=options.folder))
+    try:
+        for workload in WORKLOADS:
+            if options.only and workload.name not in options.only:
+                continue
+            with console.status(workload.name) as status:
+                result = run(
+                    workload,
+                    scale,
+                    folder,
+                    only_peers=options.peers_only,
+                    progress=lambda text, name=workload.name: status.update(f"{name}: {text}"),  # type: ignore[misc]
+                )
+            show(result, console, full_size=full_size)
+            results.append(result)
+    finally:
+        remove(folder)
     if not options.peers_only:
         console.print(summary(results, full_size=full_size))
     if options.json:

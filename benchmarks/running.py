@@ -13,24 +13,48 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeAlias
 
-from benchmarks.measuring import OURS, TINY, Peer, Result, Scale, Subject, Workload, settle
+from benchmarks.measuring import (
+    OURS,
+    TINY,
+    Peer,
+    Result,
+    Scale,
+    Subject,
+    Workload,
+    bytes_under,
+    settle,
+)
 from benchmarks.peer_process import PeerProcess, absent
 
 Measure: TypeAlias = Callable[[Path, Scale], Mapping[str, float]]
 
 
+_KEPT_BYTES = 256 << 20
+
+
 @contextmanager
 def fresh_folder(parent: Path, scale: Scale) -> Iterator[Path]:
-    """An empty folder, removed at the end; what was written reaches the disk before the next."""
+    """An empty folder; what was written reaches the disk before the next.
+
+    It stays, unless it is large: ext4 looks past the places of files that were deleted in the last
+    minutes, one by one, so that whoever makes files after a deletion of many waits for it. Remove
+    ``parent`` when all is measured.
+    """
     folder = Path(tempfile.mkdtemp(prefix="findspot-benchmark-", dir=parent))
     try:
         yield folder
     finally:
-        for inner, names, _ in os.walk(folder):
-            for name in names:  # a store may keep its folders read-only
-                os.chmod(os.path.join(inner, name), 0o700)
-        shutil.rmtree(folder)
+        if bytes_under(folder) > _KEPT_BYTES:
+            remove(folder)
         settle(scale)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder, though a store keeps some of its folders read-only."""
+    for inner, names, _ in os.walk(folder):
+        for name in names:
+            os.chmod(os.path.join(inner, name), 0o700)
+    shutil.rmtree(folder)
 
 
 def run(
