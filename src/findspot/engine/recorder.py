@@ -117,18 +117,19 @@ class Recorder:
         self.flush()
 
     def leave(self) -> Batch | None:
-        """Stop the thread; what is not recorded yet, for another recorder to `merge`. Where it is
-        much it is recorded here instead, and None is left."""
-        self._stop()
-        batch = self._batch
-        said = [*batch.metrics, *batch.log, *batch.inputs, *batch.sources]
-        much = len(said) > _MOST_LEFT or sum(len(line.text) for line in batch.log) > _MOST_TEXT
-        others = self._steps or batch.versions or batch.outputs or batch.documents or batch.updates
-        if much or others or batch.cache or self._error is not None:
-            self.flush()
-            return None
-        self._batch = Batch()
-        return batch if said else None
+        """What is not recorded yet, for another recorder to `merge`; this one goes on, empty. Where
+        it is much it is recorded here instead, and None is left."""
+        with self._writing, self._lock:
+            batch = self._batch
+            said = [*batch.metrics, *batch.log, *batch.inputs, *batch.sources]
+            much = len(said) > _MOST_LEFT or sum(len(line.text) for line in batch.log) > _MOST_TEXT
+            others = self._steps or batch.versions or batch.outputs or batch.updates
+            if not (much or others or batch.documents or batch.cache or self._error is not None):
+                self._batch = Batch()
+                self._wake.clear()
+                return batch if said else None
+        self.flush()
+        return None
 
     def merge(self, batch: Batch) -> None:
         """Add what another process gathered and left."""
@@ -173,7 +174,7 @@ class Recorder:
 
     def _run(self) -> None:
         while not self._closing.is_set():
-            stirred = self._wake.wait(TICK)
+            stirred = self._wake.wait(None if self._tick is None else TICK)
             try:
                 if not stirred:
                     if self._tick is not None:

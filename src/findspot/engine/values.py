@@ -96,6 +96,8 @@ def _loaded(value: Any, space: ArtifactSpace) -> Any:
 def replaced(template: Any, lookup: Any) -> Any:
     """A template with every `Ref` and `Opaque` replaced by ``lookup`` of it; containers anew."""
     kind = type(template)
+    if kind in _IMMUTABLE:
+        return template
     if kind is list:
         return [replaced(item, lookup) for item in template]
     if kind is tuple:

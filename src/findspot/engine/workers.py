@@ -101,7 +101,7 @@ def perform_batch(payload: bytes) -> bytes:
     space = _space(place.url, place.overrides)
     results: list[StepResult] = []
     begin = time.monotonic()
-    recorder = Recorder(space.catalog)
+    recorder = _RECORDERS.of(space)
     try:
         with Capture(recorder.line, below=_SETTLED.descriptors) as capture:
             for call in calls:
@@ -110,7 +110,7 @@ def perform_batch(payload: bytes) -> bytes:
                 if result.interrupted or time.monotonic() - begin > BUDGET:
                     break
     except BaseException:
-        recorder.close()
+        recorder.flush()
         raise
     said = recorder.leave()
     if said is not None:
@@ -128,6 +128,25 @@ def _lighter(result: StepResult) -> StepResult:
         }
         return replace(result, values=light)
     return result
+
+
+class _Recorders(threading.local):
+    """The recorder of this thread, kept from batch to batch with the thread that empties it."""
+
+    kept: tuple[ArtifactSpace, Recorder] | None = None
+
+    def of(self, space: ArtifactSpace) -> Recorder:
+        kept = self.kept
+        if kept is not None and kept[0] is space:
+            return kept[1]
+        if kept is not None:
+            kept[1].close()
+        recorder = Recorder(space.catalog)
+        self.kept = (space, recorder)
+        return recorder
+
+
+_RECORDERS = _Recorders()
 
 
 class _Settled:

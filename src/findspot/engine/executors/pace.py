@@ -13,7 +13,7 @@ TINY = 0.01
 BATCH_SECONDS = 0.02
 """Seconds of work that are sent together; the way to a worker and back costs a tenth of it."""
 
-MOST = 32
+MOST = 64
 """Steps that are sent together at most: so many results may wait for the last one of them."""
 
 

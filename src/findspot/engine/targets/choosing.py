@@ -91,8 +91,7 @@ def opaque_places(graph: TaskGraph) -> Iterator[tuple[str, Opaque]]:
     """Every live object in a graph, with a place such as ``scale.x`` or ``scale.0``."""
     for step in graph.steps.values():
         for index, value in enumerate(step.args):
-            if type(value) is not Ref:  # as nearly all are
-                yield from _opaque_in(value, f"{step.name}.{index}")
+            yield from _opaque_in(value, f"{step.name}.{index}")
         for name, value in (*step.kwargs.items(), *step.each.items()):
             yield from _opaque_in(value, f"{step.name}.{name}")
     for export in graph.outputs.values():
@@ -102,6 +101,8 @@ def opaque_places(graph: TaskGraph) -> Iterator[tuple[str, Opaque]]:
 
 
 def _opaque_in(value: Any, place: str) -> Iterator[tuple[str, Opaque]]:
+    if type(value) in (str, int, float, bool, Ref):  # as nearly all are
+        return
     if isinstance(value, Opaque):
         yield place, value
     elif isinstance(value, Mapping):
