@@ -316,18 +316,19 @@ class SqliteDatabase(OwnTransactions):
     def _prepare(self) -> None:
         if self._is_current(self._found_format()):
             return
-        with (
-            contextlib.closing(self._connect()) as connection,
-            self._migrating(sqlite3.Error),
-            self._turn(),
-        ):
-            if self._is_current(self._found_format()):
-                return  # another process was faster
-            connection.execute("PRAGMA journal_mode=WAL").fetchall()
-            if not self._made_at_once(connection):
-                from findspot.catalog.migrating import upgrade_sqlite
+        connection = self._take()
+        try:
+            with self._migrating(sqlite3.Error), self._turn():
+                if self._is_current(self._found_format()):
+                    return  # another process was faster
+                connection.execute("PRAGMA journal_mode=WAL").fetchall()
+                if not self._made_at_once(connection):
+                    from findspot.catalog.migrating import upgrade_sqlite
 
-                upgrade_sqlite(connection)
+                    upgrade_sqlite(connection)
+        finally:
+            # It stays open: the last one to close empties the log, with four flushes of the disk.
+            self._idle.append(connection)
 
     def _made_at_once(self, connection: sqlite3.Connection) -> bool:
         """Make the tables if there are none; importing the migrations takes longer than this."""
