@@ -64,24 +64,27 @@ class Workspace(ArtifactSpace):
 
     def run(
         self,
-        what: str | Path | Callable[..., Any],
+        what: str | Path | Callable[..., Any] | Snapshot,
         *,
         params: Mapping[str, Any] | None = None,
         artifacts: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Job:
-        """Run a YAML entrypoint, a pipeline or a function as a job, to its end.
+        """Run an entrypoint, a pipeline or a function as a job, to its end.
 
         Args:
-            what: a YAML file's path, ``module:name``, ``file.py:name``, a pipeline, a function.
+            what: a YAML file's path, ``module:name``, ``file.py:name``, a pipeline, a function; or
+                the name of a recorded entrypoint (``name:3`` for its version 3), which runs as it
+                was recorded.
             params: values of parameters.
             artifacts: saved versions for artifact inputs: references, uids, `ArtifactVersion`.
             options: as of `Pipeline.run` (project, experiment, executor, workers, cache, seed ...),
                 or for a function as of `run_function`.
 
         Raises:
-            NotFound: there is no such file, module or pipeline.
-            CheckFailed: the graph or the values have mistakes; all are listed, nothing has run.
+            NotFound: there is no such file, module, pipeline or entrypoint.
+            CheckFailed: the graph or the values have mistakes; all are listed, nothing has run, and
+                nothing is recorded.
         """
         from findspot.engine.targets.target_jobs import run_target
 
@@ -107,16 +110,12 @@ class Workspace(ArtifactSpace):
 
         return run_function(self, find_function(what, handler), **options)
 
-    def check(self, what: str | Path | Callable[..., Any]) -> list[Problem]:
-        """Every mistake in a YAML entrypoint or a pipeline; nothing is run or recorded."""
-        from findspot.engine.targets.entrypoints import check_file
-        from findspot.engine.targets.pipelines import Pipeline
-        from findspot.engine.targets.targets import find_target
+    def check(self, what: str | Path | Callable[..., Any] | Snapshot) -> list[Problem]:
+        """Every mistake in an entrypoint or a pipeline; nothing is run or recorded."""
+        from findspot.engine.targets.stored import find_runnable
+        from findspot.engine.targets.target_jobs import mistakes_in_target
 
-        target = find_target(what)
-        if isinstance(target, Path):
-            return check_file(target)[1]
-        return target.problems() if isinstance(target, Pipeline) else []
+        return mistakes_in_target(self, find_runnable(self, what))
 
     def list_jobs(self, **conditions: Any) -> JobListing:
         """Jobs that fit all of the given conditions, newest first; see `list_jobs`."""
@@ -186,15 +185,13 @@ class Workspace(ArtifactSpace):
             NotFound: there is no such folder.
             CheckFailed: its source has mistakes; all are listed.
         """
-        from findspot.plugins.snapshots import snapshot
+        from findspot.plugins.snapshots import checked_files, recorded
 
-        return snapshot(
-            Path(folder),
-            store=self.store,
-            catalog=self.catalog,
-            project=self._project(project),
-            owner=self.owner,
-        )[0]
+        where = self._project(project)
+        files, found = checked_files(Path(folder))
+        return recorded(
+            files, found, store=self.store, catalog=self.catalog, project=where, owner=self.owner
+        )
 
     def get_plugin(
         self, name: str, number: int | None = None, *, project: str | None = None

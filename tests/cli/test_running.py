@@ -185,7 +185,7 @@ def test_mistakes_in_options(flow: Path, findspot: Command, options: list[str], 
 TARGETS = [
     ("nothing.yaml", 3, "There is no file 'nothing.yaml'."),
     ("nothing.py", 3, "There is no file 'nothing.py'."),
-    ("nothing", 3, "There is no file 'nothing'."),
+    ("nothing", 3, "There is no entrypoint 'nothing'."),
     ("nothing:p", 3, "There is no module 'nothing'."),
     ("nothing.py:p", 3, "There is no file 'nothing.py'."),
     ("flow:halvin", 3, "Did you mean halving"),

@@ -98,11 +98,10 @@ class OpenedWorkspace:
 
     @cached_property
     def store(self) -> BlobStore:
-        """The blob store; the workspace is made where it is not there yet."""
+        """The blob store; opening it makes nothing, for whoever opens it may yet find a mistake."""
         from findspot.store import open_store
         from findspot.store.errors import UnknownStore
 
-        self._ensure_folder()
         url = self.settings.store
         if "://" not in url:
             url = str(self.folder / Path(url).expanduser())
@@ -181,12 +180,13 @@ class OpenedWorkspace:
         Raises:
             NoWorkspace: there is none.
         """
-        if "catalog" not in self.__dict__ and not self._is_there():
+        if "catalog" not in self.__dict__ and not self.exists:
             folder = self.folder
             raise NoWorkspace(str(folder.parent if folder.name == FOLDER_NAME else folder))
         return self.catalog
 
-    def _is_there(self) -> bool:
+    @property
+    def exists(self) -> bool:
         """Whether the workspace has been made; one in a database of its own is taken to be."""
         catalog = self.settings.catalog
         shared = "://" in catalog and not catalog.startswith("sqlite:")

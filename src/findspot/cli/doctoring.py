@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from findspot.cli.options import is_there
 from findspot.cli.printing import size
 from findspot.core.errors import FindspotError
 
@@ -49,7 +48,7 @@ def examine(workspace: Workspace) -> list[Finding]:
         Finding("installed", True, ", ".join(_installed()) or "no optional library"),
         Finding("workspace", True, str(workspace.folder)),
     ]
-    if not is_there(workspace):
+    if not workspace.exists:
         return [*findings, Finding("exists", False, "not yet; make it: findspot init")]
     looks: tuple[tuple[str, Callable[[Workspace], str]], ...] = (
         ("catalog", _catalog),

@@ -11,7 +11,6 @@ from findspot.cli.options import (
     AsJson,
     Project,
     existing_workspace,
-    is_there,
     open_workspace,
 )
 
@@ -56,7 +55,7 @@ def push(
     workspace = existing_workspace()
     versions = _versions(workspace, refs, project)
     with Workspace(other, ambient=False) as target:
-        if not is_there(target):
+        if not target.exists:
             target.init()
             note(f"Made a workspace in {target.folder}")
         with bar("sending", as_json=as_json) as shown:
@@ -155,7 +154,7 @@ def _versions(workspace: Workspace, refs: list[str], project: str | None) -> lis
 def _check_there(workspace: Workspace) -> None:
     from findspot.artifacts.location import NoWorkspace
 
-    if not is_there(workspace):
+    if not workspace.exists:
         raise NoWorkspace(str(workspace.folder))
 
 

@@ -101,19 +101,10 @@ def existing_workspace() -> Workspace:
     from findspot.artifacts.location import FOLDER_NAME, NoWorkspace
 
     workspace = open_workspace()
-    if not is_there(workspace):
+    if not workspace.exists:
         folder = workspace.folder
         raise NoWorkspace(str(folder.parent if folder.name == FOLDER_NAME else folder))
     return workspace
-
-
-def is_there(workspace: Workspace) -> bool:
-    """Whether a workspace has been made; one in a database of its own is taken to be."""
-    from findspot.artifacts.settings import FILE_NAME
-
-    catalog = workspace.settings.catalog
-    shared = "://" in catalog and not catalog.startswith("sqlite:")
-    return shared or (workspace.folder / FILE_NAME).is_file()
 
 
 def pairs(texts: Iterable[str] | None, option: str) -> dict[str, str]:

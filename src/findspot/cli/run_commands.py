@@ -28,17 +28,24 @@ if TYPE_CHECKING:
     from findspot.core.records import StepRecord
     from findspot.engine.jobs import Job
     from findspot.engine.targets.pipelines import Pipeline
+    from findspot.engine.targets.stored import Runnable
     from findspot.workspace import Workspace
 
     StepListener = Callable[[StepRecord], None]
 
-Target = Annotated[
-    str, typer.Argument(help="A YAML entrypoint, or module:name or file.py:name of a pipeline.")
-]
-Runnable = Annotated[
+Checked = Annotated[
     str,
     typer.Argument(
-        help="A YAML entrypoint, or module:name or file.py:name of a pipeline or function."
+        metavar="TARGET",
+        help="A YAML entrypoint, module:name or file.py:name of a pipeline, or the name of a "
+        "recorded entrypoint.",
+    ),
+]
+Target = Annotated[
+    str,
+    typer.Argument(
+        help="A YAML entrypoint, module:name or file.py:name of a pipeline or function, or the "
+        "name of a recorded entrypoint (name:3 for its version 3)."
     ),
 ]
 
@@ -55,7 +62,7 @@ findspot run script.py:score -i rows=https://example.org/iris.csv -p depth=3"""
 
 
 def run(
-    target: Runnable,
+    target: Target,
     param: Params = None,
     artifact: Artifacts = None,
     item: Annotated[
@@ -110,13 +117,13 @@ def run(
         belongs["artifact_path"] = artifact_path
 
     def started(on_step: StepListener) -> Job:
-        found = find(target)
+        workspace = open_workspace()
+        found = find(workspace, target, project)
         if isinstance(found, FunctionType):
             chosen = _only(of_functions, of_graphs, "A function runs here and now")
         else:
             chosen = _only(of_graphs, of_functions, "This is no function")
             chosen["on_step"] = on_step
-        workspace = open_workspace()
         params = _params(workspace, found, texts, artifacts, project)
         return workspace.run(found, params=params, artifacts=artifacts, **belongs, **chosen)
 
@@ -168,25 +175,40 @@ def import_from_here() -> None:
         sys.path.insert(0, here)
 
 
-def find(target: str) -> Path | Pipeline[..., Any] | FunctionType:
+def find(workspace: Workspace, target: str, project: str | None = None) -> Runnable:
     """What a command is asked to work on.
 
     Raises:
         UsageMistake: a folder was given.
         NotFound: there is nothing of that name.
     """
-    from findspot.engine.targets.targets import find_target
+    from findspot.cli.printing import note
+    from findspot.core.errors import NotFound
+    from findspot.core.records import Snapshot
+    from findspot.engine.targets.stored import find_runnable
 
-    if Path(target).is_dir():
-        raise UsageMistake(f"{target!r} is a folder.", how="Name the YAML or Python file in it.")
-    return find_target(target)
+    try:
+        found = find_runnable(workspace, target, project)
+    except NotFound:
+        if Path(target).is_dir():
+            how = "Name the YAML or Python file in it."
+            raise UsageMistake(f"{target!r} is a folder.", how=how) from None
+        raise
+    if isinstance(found, Snapshot):
+        edited = [file for file in (f"{target}.yaml", f"{target}.yml") if Path(file).is_file()]
+        if edited:
+            note(
+                f"{target} is the recorded entrypoint, version {found.number}. "
+                f"The file as it is now: {edited[0]}"
+            )
+    return found
 
 
 def find_pipeline(target: str) -> Pipeline[..., Any]:
     """A pipeline by ``module:pipeline`` or ``file.py:pipeline``."""
     from findspot.engine.targets.pipelines import Pipeline
 
-    found = find(target)
+    found = find(open_workspace(), target)
     if not isinstance(found, Pipeline):
         raise UsageMistake(
             f"{target!r} names no pipeline.", how="Write module:pipeline or file.py:pipeline."
@@ -196,7 +218,7 @@ def find_pipeline(target: str) -> Pipeline[..., Any]:
 
 def _params(
     workspace: Workspace,
-    found: Path | Pipeline[..., Any] | FunctionType,
+    found: Runnable,
     texts: dict[str, str],
     artifacts: dict[str, str],
     project: str | None,
@@ -213,7 +235,7 @@ def _params(
 
     if not texts:
         return {}
-    graph, problems = target_graph(found)
+    graph, problems = target_graph(workspace, found)
     if problems and isinstance(found, Path):
         raise CheckFailed(f"The entrypoint {str(found)!r}", problems)
     known = {name: text for name, text in texts.items() if name in graph.parameters}
@@ -231,15 +253,17 @@ def _params(
     return params
 
 
-def check(target: Target, as_json: AsJson = False) -> None:
+def check(target: Checked, as_json: AsJson = False) -> None:
     """Check an entrypoint or a pipeline without running it; lists every mistake."""
     from findspot.cli.printing import print_json
     from findspot.cli.task_code import prints_aside, short_failures
     from findspot.core.errors import CheckFailed
+    from findspot.engine.targets.target_jobs import mistakes_in_target
 
     import_from_here()
     with prints_aside(), short_failures(target):
-        problems = open_workspace().check(find(target))
+        workspace = open_workspace()
+        problems = mistakes_in_target(workspace, find(workspace, target))
     if as_json:
         print_json(
             [

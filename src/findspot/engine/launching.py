@@ -34,7 +34,13 @@ from findspot.engine.errors import CannotResume
 from findspot.engine.executors import check_executor, executor_name, make_executor
 from findspot.engine.failures import failure_of
 from findspot.engine.jobs import Job
-from findspot.engine.logged.publishing import path_of_job, publish_outputs, values_of, variables_of
+from findspot.engine.logged.publishing import (
+    checked,
+    path_of_job,
+    publish_outputs,
+    values_of,
+    variables_of,
+)
 from findspot.engine.plans import Plan
 from findspot.engine.process import this_process
 from findspot.engine.recorder import Recorder
@@ -44,6 +50,7 @@ from findspot.engine.targets.choosing import Chosen, choose, recalled
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
+    from findspot.graph.spec import TaskGraph
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,10 +107,31 @@ class JobOptions:
         )
 
 
+def choose_values(
+    space: ArtifactSpace, graph: TaskGraph, values: Mapping[str, Any], options: JobOptions
+) -> Chosen:
+    """Fix the values of a job, and check its options: for `launch`, before anything is recorded
+    that the job needs.
+
+    Raises:
+        CheckFailed, BadArtifactPath, UnknownScheme, InvalidName, UnknownExecutor: as `launch`.
+    """
+    _check_options(options)
+    project = space.project if options.project is None else options.project
+    check_name(project, "project name")
+    if options.experiment is not None:
+        check_name(options.experiment, "experiment name")
+    for label in options.labels:
+        check_name(label, "label")
+    if options.artifact_path is not None:
+        checked(options.artifact_path)
+    return choose(space, graph, values, project)
+
+
 def launch(
     space: ArtifactSpace,
     plan: Plan,
-    values: Mapping[str, Any],
+    values: Mapping[str, Any] | Chosen,
     options: JobOptions,
     *,
     entrypoint: Snapshot,
@@ -117,7 +145,7 @@ def launch(
     raise.
 
     Args:
-        values: of parameters and artifact inputs, by name.
+        values: of parameters and artifact inputs, by name; or what `choose_values` made of them.
         entrypoint: the snapshot of the graph.
         plugins: plugin name to the id of its snapshot.
         file: where the pipeline's code is, so that a resume finds it.
@@ -129,17 +157,13 @@ def launch(
         BadArtifactPath, UnknownScheme: the artifact path is no good; there is no job then.
         KeyboardInterrupt: the user stopped it; the job is recorded as interrupted.
     """
-    _check_options(options)
     project = space.project if options.project is None else options.project
-    check_name(project, "project name")
-    if options.experiment is not None:
-        check_name(options.experiment, "experiment name")
-    for label in options.labels:
-        check_name(label, "label")
     executor = options.executor or space.settings.executor
     workers = space.settings.workers if options.workers is None else options.workers
     environment = EnvironmentProbe.shared().start(Path.cwd())
-    chosen = choose(space, plan.graph, values, project)
+    chosen = (
+        values if isinstance(values, Chosen) else choose_values(space, plan.graph, values, options)
+    )
     parent = CURRENT.get()
     time = now()
     record = JobRecord(

@@ -57,13 +57,48 @@ def snapshot(
         InvalidName: its name cannot be a plugin's.
         CheckFailed: the source has mistakes; all are listed, nothing is recorded.
     """
+    files, found = checked_files(folder, name)
+    return (
+        recorded(
+            files,
+            found,
+            store=store,
+            catalog=catalog,
+            project=project,
+            owner=owner,
+            inline_limit=inline_limit,
+        ),
+        found,
+    )
+
+
+def checked_files(folder: Path, name: str | None = None) -> tuple[PluginFiles, Analysis]:
+    """A plugin's files as they are now, and what they offer; nothing is recorded.
+
+    Raises:
+        NotFound, InvalidName, CheckFailed: as `snapshot`.
+    """
     files = read_plugin(folder, name)
     found = analyse_files(files)
     if found.problems:
         raise CheckFailed(f"The plugin {found.name!r}", found.problems)
+    return files, found
+
+
+def recorded(
+    files: PluginFiles,
+    found: Analysis,
+    *,
+    store: BlobStore,
+    catalog: Catalog,
+    project: str,
+    owner: str = "",
+    inline_limit: int = INLINE_LIMIT,
+) -> Snapshot:
+    """The snapshot of files that were checked; the newest one where nothing has changed."""
     newest = catalog.find_snapshot("plugin", project, files.name)
     if newest is not None and newest.digest == files.digest:
-        return _as_recorded(newest, files, store, catalog), found
+        return _as_recorded(newest, files, store, catalog)
     made = Snapshot(
         id=new_uid(),
         resource="plugin",
@@ -76,11 +111,11 @@ def snapshot(
         created=now(),
     )
     number = catalog.write(Batch(snapshots=[made]))[made.id]
-    recorded = catalog.find_snapshot("plugin", project, files.name, number)
-    if recorded is not None and recorded.id != made.id:
+    kept = catalog.find_snapshot("plugin", project, files.name, number)
+    if kept is not None and kept.id != made.id:
         # Another process recorded the same files in between.
-        return _as_recorded(recorded, files, store, catalog), found
-    return replace(made, number=number), found
+        return _as_recorded(kept, files, store, catalog)
+    return replace(made, number=number)
 
 
 def read_analysis(snapshot: Snapshot) -> Analysis:

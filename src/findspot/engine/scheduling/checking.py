@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +9,9 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from findspot.core.canonical import is_plain
-from findspot.core.errors import CheckFailed, FindspotError, NotFound, Problem
+from findspot.core.errors import CheckFailed, FindspotError, Problem
 from findspot.core.names import check_name
-from findspot.core.records import Snapshot
-from findspot.engine.code.task_sources import imported
-from findspot.engine.errors import BadTarget, UnknownExecutor
+from findspot.engine.errors import UnknownExecutor
 from findspot.engine.executors.choosing import EXECUTORS
 from findspot.engine.scheduling.definitions import (
     CATCH_UPS,
@@ -23,13 +20,12 @@ from findspot.engine.scheduling.definitions import (
     found_target,
     relative,
     relative_target,
-    split_entrypoint,
 )
 from findspot.engine.scheduling.errors import BadCron
 from findspot.engine.scheduling.times import Timetable
-from findspot.engine.targets.pipelines import Pipeline
+from findspot.engine.targets.stored import Runnable, stored_entrypoint
 from findspot.engine.targets.target_jobs import mistakes_in_values, target_graph
-from findspot.engine.targets.targets import Target, find_target
+from findspot.engine.targets.targets import find_target
 from findspot.graph.values import parse_parameters
 
 if TYPE_CHECKING:
@@ -59,48 +55,6 @@ def checked(
         CheckFailed: lists every mistake in it; also those in the code or file that it runs.
     """
     return _Check(space, name, written, project).make(texts, replaces=replaces)
-
-
-def stored_entrypoint(space: ArtifactSpace, target: str, project: str) -> Snapshot:
-    """The snapshot of a recorded entrypoint that a target names.
-
-    Raises:
-        NotFound: there is none. BadTarget: it cannot be run from its record.
-    """
-    name, number = split_entrypoint(target)
-    found = space.existing_catalog.find_snapshot("entrypoint", project, name, number)
-    if found is None:
-        known = [snapshot.name for snapshot in space.catalog.snapshots("entrypoint", project)]
-        near = difflib.get_close_matches(name, known, 3)
-        how = (
-            None if near else "Name a YAML file, file.py:pipeline, or one of: findspot entrypoints"
-        )
-        raise NotFound("entrypoint", target, near=near, how=how)
-    if found.body["syntax"] == "experiment":
-        raise BadTarget(
-            f"{target!r} is an experiment.", how="Schedule a function that runs it: file.py:name."
-        )
-    if found.body["syntax"] == "python":
-        if number is not None:
-            raise BadTarget(
-                f"{target!r} is a pipeline, of whose code no versions are kept.",
-                how=f"Leave the number out: {name}",
-            )
-        if found.body["target"].startswith("__main__:"):
-            raise BadTarget(
-                f"{target!r} is a pipeline of a script or notebook.",
-                how="Schedule it by its file: file.py:pipeline.",
-            )
-    return found
-
-
-def stored_pipeline(snapshot: Snapshot) -> Pipeline[..., Any]:
-    """The pipeline of a recorded entrypoint, imported."""
-    target: str = snapshot.body["target"]
-    found = imported(target)
-    if not isinstance(found, Pipeline):
-        raise BadTarget(f"{target!r} is no pipeline.", how="Decorate the function with @pipeline.")
-    return found
 
 
 class _Check:
@@ -137,7 +91,9 @@ class _Check:
         except FindspotError as error:
             self._add("name", error)
             return
-        if not replaces and self._space.catalog.schedule(self._project, name) is not None:
+        if replaces or not self._space.exists:
+            return
+        if self._space.catalog.schedule(self._project, name) is not None:
             self._problem(
                 "name",
                 f"there is a schedule {name!r} already",
@@ -186,13 +142,12 @@ class _Check:
         except FindspotError as error:
             self._add(field, error)
 
-    def _load(self, placed: ScheduleDefinition) -> Target | Snapshot | None:
+    def _load(self, placed: ScheduleDefinition) -> Runnable | None:
         """What is to be run; None, with a problem noted, where it cannot be had."""
         try:
             if placed.kind != "entrypoint":
                 return find_target(found_target(self._space, placed))
-            found = stored_entrypoint(self._space, placed.target, self._project)
-            return stored_pipeline(found) if found.body["syntax"] == "python" else found
+            return stored_entrypoint(self._space, placed.target, self._project)
         except CheckFailed as error:
             self._problems.extend(error.problems)
         except FindspotError as error:
@@ -201,9 +156,8 @@ class _Check:
             self._problem("target", f"it cannot be read: {type(error).__name__}: {error}")
         return None
 
-    def _check_values(self, target: Target | Snapshot, texts: Mapping[str, str]) -> dict[str, Any]:
+    def _check_values(self, target: Runnable, texts: Mapping[str, str]) -> dict[str, Any]:
         """The parameters, read; what is wrong with them is noted."""
-        from findspot.engine.targets.entrypoints import open_stored
 
         params, artifacts = dict(self._written.params), self._written.artifacts
         for name, value in params.items():
@@ -214,10 +168,7 @@ class _Check:
                     hint="Save other objects, and give their references as artifacts.",
                 )
         try:
-            if isinstance(target, Snapshot):
-                graph, problems = open_stored(self._space, target).plan.graph, list[Problem]()
-            else:
-                graph, problems = target_graph(target)
+            graph, problems = target_graph(self._space, target)
             self._problems.extend(problems)
             known = {name: text for name, text in texts.items() if name in graph.parameters}
             values, wrong = parse_parameters(graph, known)

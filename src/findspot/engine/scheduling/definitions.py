@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from findspot.artifacts.location import FOLDER_NAME
 from findspot.engine.scheduling.times import Timetable
+from findspot.engine.targets.stored import TargetKind
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 FORMAT = 1
 CatchUp = Literal["skip", "all"]
 Overlap = Literal["skip", "allow"]
-TargetKind = Literal["file", "module", "entrypoint"]
 CATCH_UPS: tuple[str, ...] = get_args(CatchUp)
 OVERLAPS: tuple[str, ...] = get_args(Overlap)
 
@@ -69,28 +69,6 @@ class ScheduleDefinition:
     def timetable(self) -> Timetable:
         """When it is due."""
         return Timetable(self.cron, self.timezone)
-
-
-def target_kind(text: str) -> TargetKind:
-    """What a text names, by its form (and where that does not tell, by what is there).
-
-    >>> [target_kind(t) for t in ("flow.py:train", "a/b.yaml", "pkg.flow:train", "rescale:2")]
-    ['file', 'file', 'module', 'entrypoint']
-    """
-    place, colon, name = text.rpartition(":")
-    if text.endswith((".yaml", ".yml", ".py")) or place.endswith(".py"):
-        return "file"
-    if not colon:
-        return "file" if Path(text).is_file() else "entrypoint"
-    return "entrypoint" if name.isdecimal() or name == "latest" else "module"
-
-
-def split_entrypoint(target: str) -> tuple[str, int | None]:
-    """The name of a recorded entrypoint, and its version; None: the newest, whichever that is."""
-    name, colon, number = target.rpartition(":")
-    if not colon:
-        return target, None
-    return name, None if number == "latest" else int(number)
 
 
 def home(space: ArtifactSpace) -> Path:

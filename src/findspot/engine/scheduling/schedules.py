@@ -26,9 +26,9 @@ from findspot.engine.scheduling.definitions import (
     CatchUp,
     Overlap,
     ScheduleDefinition,
-    target_kind,
 )
 from findspot.engine.scheduling.errors import ScheduleChanged
+from findspot.engine.targets.stored import target_kind
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace

@@ -52,10 +52,8 @@ def run_definition(
         NotFound: the folder, the file or the entrypoint is not there any more.
         CheckFailed: the target or the values have mistakes by now; there is no job then.
     """
-    from findspot.engine.launching import JobOptions, launch
-    from findspot.engine.scheduling.checking import stored_entrypoint, stored_pipeline
-    from findspot.engine.targets.entrypoints import open_stored
-    from findspot.engine.targets.target_jobs import run_target, together
+    from findspot.engine.targets.stored import stored_entrypoint
+    from findspot.engine.targets.target_jobs import run_target
     from findspot.engine.targets.targets import find_target
 
     labels = {**definition.labels, "schedule": name}
@@ -67,31 +65,19 @@ def run_definition(
         "labels": labels,
         "job_id": job_id,
     }
-    of_graphs = {"executor": definition.executor, "on_step": on_step}
     folder = found_folder(space, definition)
     if not folder.is_dir():
         raise NotFound("folder", str(folder), how="Add the schedule again from where its code is.")
     params, artifacts = definition.params, definition.artifacts
     with contextlib.chdir(folder):
-        if definition.kind != "entrypoint":
-            target = find_target(found_target(space, definition))
-            if not isinstance(target, FunctionType):
-                options.update(of_graphs)
-            return run_target(space, target, params=params, artifacts=artifacts, **options)
-        options.update(of_graphs)
-        stored = stored_entrypoint(space, definition.target, project)
-        if stored.body["syntax"] == "python":
-            pipeline = stored_pipeline(stored)
-            return run_target(space, pipeline, params=params, artifacts=artifacts, **options)
-        entrypoint = open_stored(space, stored)
-        return launch(
-            space,
-            entrypoint.plan,
-            together(params, artifacts),
-            JobOptions(**options),
-            entrypoint=entrypoint.snapshot,
-            plugins=entrypoint.plugins,
+        target = (
+            stored_entrypoint(space, definition.target, project)
+            if definition.kind == "entrypoint"
+            else find_target(found_target(space, definition))
         )
+        if not isinstance(target, FunctionType):
+            options |= {"executor": definition.executor, "on_step": on_step}
+        return run_target(space, target, params=params, artifacts=artifacts, **options)
 
 
 def start_claimed(space: ArtifactSpace, project: str, name: str, job_id: str) -> Job | None:

@@ -79,16 +79,25 @@ def check_file(file: Path) -> tuple[TaskGraph, list[Problem]]:
     return graph, [*problems, *found_problems]
 
 
-def open_file(space: ArtifactSpace, file: Path, *, project: str) -> Entrypoint:
-    """Check a YAML file and record its plugins as they are now.
+def checked_file(file: Path) -> TaskGraph:
+    """The task graph of a YAML file without mistakes; nothing is run and nothing is recorded.
 
     Raises:
         NotFound: there is no such file.
-        CheckFailed: lists every mistake, of the file and of its plugins; nothing is recorded.
+        CheckFailed: lists every mistake, of the file and of its plugins.
     """
     graph, problems = check_file(file)
     if problems:
         raise CheckFailed(f"The entrypoint {str(file)!r}", problems)
+    return graph
+
+
+def record_file(space: ArtifactSpace, file: Path, *, project: str) -> Entrypoint:
+    """Record a YAML file with its plugins as they are now; `checked_file` found no mistakes.
+
+    Raises:
+        CheckFailed: somebody edited them since, and made one.
+    """
     document = read_document(file)
     snapshots = [
         snapshot(
@@ -105,7 +114,7 @@ def open_file(space: ArtifactSpace, file: Path, *, project: str) -> Entrypoint:
         "plugins": plugins,
     }
     plan = _plan(space, document, snapshots)
-    recorded = _recorded(space, check_key(graph.name), body, project)
+    recorded = _recorded(space, check_key(plan.graph.name), body, project)
     return Entrypoint(plan, recorded, plugins)
 
 

@@ -138,7 +138,8 @@ class Pipeline(Generic[P, R]):
             KeyboardInterrupt: after the job was recorded as interrupted.
         """
         from findspot.artifacts.current import current_space
-        from findspot.engine.launching import JobOptions, launch
+        from findspot.engine.launching import JobOptions, choose_values, launch
+        from findspot.engine.targets.choosing import Chosen
         from findspot.engine.targets.entrypoints import python_snapshot
 
         plan = self.plan()
@@ -153,10 +154,13 @@ class Pipeline(Generic[P, R]):
         project = chosen.project or space.project
         place = (space.url, project)
         snapshot = self._snapshots.get(place)
+        taken: Mapping[str, Any] | Chosen = given
         if snapshot is None:
+            # What is refused leaves nothing, no snapshot either.
+            taken = choose_values(space, plan.graph, given, chosen)
             snapshot = python_snapshot(space, plan.graph, self.target, project)
             self._snapshots[place] = snapshot
-        return launch(space, plan, given, chosen, entrypoint=snapshot, file=self.file)
+        return launch(space, plan, taken, chosen, entrypoint=snapshot, file=self.file)
 
     @property
     def target(self) -> str:

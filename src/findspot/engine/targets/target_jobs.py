@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from findspot.core.errors import CheckFailed, Problem
 from findspot.core.records import Snapshot
 from findspot.engine.jobs import Job
-from findspot.engine.targets.targets import Target, find_target
+from findspot.engine.targets.stored import Runnable, find_runnable
 from findspot.graph.paths import child
 from findspot.graph.spec import Parameter, TaskGraph
 
@@ -20,45 +20,58 @@ if TYPE_CHECKING:
 
 def run_target(
     space: ArtifactSpace,
-    what: str | Path | Callable[..., Any],
+    what: str | Path | Callable[..., Any] | Snapshot,
     *,
     params: Mapping[str, Any] | None = None,
     artifacts: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Job:
-    """Run a YAML entrypoint, a pipeline or a function as a job, to its end; see `Workspace.run`."""
-    from findspot.engine.launching import JobOptions, launch
-    from findspot.engine.targets.entrypoints import open_file
+    """Run an entrypoint, a pipeline or a function as a job, to its end; see `Workspace.run`."""
+    from findspot.engine.launching import JobOptions, choose_values, launch
+    from findspot.engine.targets.entrypoints import checked_file, open_stored, record_file
     from findspot.engine.targets.functions import run_function
     from findspot.engine.targets.pipelines import Pipeline
 
-    target = find_target(what)
+    target = find_runnable(space, what, options.get("project"))
     if isinstance(target, FunctionType):
         return run_function(space, target, params=params, inputs=artifacts, **options)
     values = together(params or {}, artifacts or {})
     if isinstance(target, Pipeline):
         return target.options(workspace=space, **options).run(**values)
     chosen = JobOptions(**options)
-    entrypoint = open_file(space, target, project=chosen.project or space.project)
+    if isinstance(target, Snapshot):
+        entrypoint = open_stored(space, target)
+        taken = choose_values(space, entrypoint.plan.graph, values, chosen)
+    else:
+        graph = checked_file(target)
+        # What is refused leaves nothing, no snapshots either.
+        taken = choose_values(space, graph, values, chosen)
+        entrypoint = record_file(space, target, project=chosen.project or space.project)
     return launch(
         space,
         entrypoint.plan,
-        values,
+        taken,
         chosen,
         entrypoint=entrypoint.snapshot,
         plugins=entrypoint.plugins,
     )
 
 
-def target_graph(target: Target) -> tuple[TaskGraph, list[Problem]]:
+def target_graph(space: ArtifactSpace, target: Runnable) -> tuple[TaskGraph, list[Problem]]:
     """The graph of a target with its parameters, and every mistake in it; of a function, the
-    parameters alone."""
-    from findspot.engine.targets.entrypoints import check_file
+    parameters alone.
+
+    Raises:
+        CheckFailed, NotFound: a recorded entrypoint cannot be run here any more.
+    """
+    from findspot.engine.targets.entrypoints import check_file, open_stored
     from findspot.engine.targets.pipelines import Pipeline
     from findspot.graph.task_specs import task_spec
 
     if isinstance(target, Path):
         return check_file(target)
+    if isinstance(target, Snapshot):
+        return open_stored(space, target).plan.graph, []
     if isinstance(target, Pipeline):
         return target.graph(), target.problems()
     inputs = task_spec(target, target.__name__).inputs
@@ -66,9 +79,19 @@ def target_graph(target: Target) -> tuple[TaskGraph, list[Problem]]:
     return TaskGraph(name=target.__name__, parameters=parameters), []
 
 
+def mistakes_in_target(space: ArtifactSpace, target: Runnable) -> list[Problem]:
+    """Every mistake in a target; nothing is run or recorded. A function is not looked into."""
+    if isinstance(target, FunctionType):
+        return []
+    try:
+        return target_graph(space, target)[1]
+    except CheckFailed as error:
+        return list(error.problems)
+
+
 def mistakes_in_values(
     space: ArtifactSpace,
-    target: Target | Snapshot,
+    target: Runnable,
     graph: TaskGraph,
     params: Mapping[str, Any],
     artifacts: Mapping[str, Any],
