@@ -19,10 +19,10 @@ def main() -> None:
     code: int | str | None = 0
     try:
         _print_any_text()
-        from findspot.cli.app import app
+        from findspot.cli.app import command
 
         try:
-            app()
+            command()()
         except SystemExit as end:
             code = end.code
         sys.stdout.flush()

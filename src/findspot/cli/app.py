@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from typing import Annotated, Any
 
 import typer
+from typer.main import get_command
 
 from findspot.cli import (
     artifact_commands,
@@ -153,3 +155,9 @@ app.command()(workspace_commands.projects)
 app.command()(workspace_commands.verify)
 app.command()(gc_commands.gc)
 app.command()(workspace_commands.doctor)
+
+
+@cache
+def command() -> Any:
+    """The whole command line; Typer would read all signatures anew for each call of ``app``."""
+    return get_command(app)
