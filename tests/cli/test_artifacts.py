@@ -295,3 +295,12 @@ def test_nothing_of_an_artifact_commands_the_terminal(workspace: Path, findspot:
         assert shown.code == 0
         assert "\ufffd" in shown.out
         assert "\x1b" not in shown.out
+
+
+def test_a_url_of_a_workspace_on_files(workspace: Path, findspot: Command) -> None:
+    findspot("artifact", "save", "limits", "--value", "[1]")
+    outcome = findspot("artifact", "url", "limits")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "keeps its blobs on no server" in outcome.err
+    wrong = findspot("artifact", "url", "limits", "--expires", "soon")
+    assert (wrong.code, "'soon' is no span of time." in wrong.err) == (2, True)

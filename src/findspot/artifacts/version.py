@@ -178,12 +178,8 @@ class ArtifactVersion:
             name: one file of several.
         """
         files = self.files
-        if name is not None and name not in {f.path for f in files}:
-            raise FindspotError(
-                f"The version has no file {name!r}.",
-                where=self.uri,
-                how=f"Its files are {', '.join(f.path for f in files[:20]) or 'none'}.",
-            )
+        if name is not None:
+            self._file(name)
         self._note_read()
         folder = self._space.load_folder(self.record, files).folder()
         if name is not None:
@@ -195,15 +191,46 @@ class ArtifactVersion:
     def open(self, name: str | None = None) -> AbstractContextManager[BinaryIO]:
         """A reader of a file's verified bytes; ``name`` may be left out where there is one."""
         if name is None:
-            if len(self.files) != 1:
-                raise FindspotError(
-                    f"The version has {len(self.files)} files; say which to open.",
-                    where=self.uri,
-                    how=f"Its files are {', '.join(f.path for f in self.files[:20])}.",
-                )
-            name = self.files[0].path
+            name = self._only_file().path
         self._note_read()
         return self._space.load_folder(self.record, self.files).open(name)
+
+    def presigned(self, name: str | None = None, *, expires: float = 3600.0) -> str:
+        """A URL by which anybody can fetch a file from the workspace's bucket, until it expires.
+
+        Who has the URL can read the file: treat it as a password. The bytes are not verified.
+
+        Args:
+            name: of the file; may be left out where there is one.
+            expires: seconds that it is valid, from 1 to 604,800 (a week).
+
+        Raises:
+            CannotSign: the workspace's blobs are in no bucket, or its credentials cannot sign.
+            BlobMissing: the file's bytes are gone.
+        """
+        from findspot.artifacts.signed_urls import presigned
+
+        entry = self._only_file() if name is None else self._file(name)
+        return presigned(self._space, entry, expires)
+
+    def _only_file(self) -> FileEntry:
+        if len(self.files) != 1:
+            raise FindspotError(
+                f"The version has {len(self.files)} files; say which to open.",
+                where=self.uri,
+                how=f"Its files are {', '.join(f.path for f in self.files[:20])}.",
+            )
+        return self.files[0]
+
+    def _file(self, name: str) -> FileEntry:
+        found = next((entry for entry in self.files if entry.path == name), None)
+        if found is None:
+            raise FindspotError(
+                f"The version has no file {name!r}.",
+                where=self.uri,
+                how=f"Its files are {', '.join(f.path for f in self.files[:20]) or 'none'}.",
+            )
+        return found
 
     def lineage(
         self,

@@ -59,45 +59,14 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-job = typer.Typer(
-    cls=JobCommands,
-    help="One job: what became of it, its log; resume it, cancel it.",
-    no_args_is_help=True,
-)
-experiment = typer.Typer(
-    cls=ExperimentCommands,
-    help="One experiment: run, resume, show, results, compare, graph.",
-    no_args_is_help=True,
-)
-artifact = typer.Typer(
-    cls=ArtifactCommands,
-    help="One artifact: show, save, load, download, diff, tag, label, link, sign, move, delete.",
-    no_args_is_help=True,
-)
-model = typer.Typer(
-    cls=ModelCommands,
-    help="One model: show, update, evaluate.",
-    no_args_is_help=True,
-)
-key = typer.Typer(
-    cls=KeyCommands,
-    help="Keys that versions are signed with: generate, trust, list.",
-    no_args_is_help=True,
-)
-data = typer.Typer(
-    cls=DataCommands,
-    help="Data behind paths and URLs: list, read, describe.",
-    no_args_is_help=True,
-)
-schedule = typer.Typer(
-    cls=ScheduleCommands,
-    help="Jobs that the clock starts: add, list, show, pause, unpause, remove, run.",
-    no_args_is_help=True,
-)
 plugins = typer.Typer(
     cls=PluginCommands, help="Plugins: list, add, show.", invoke_without_command=True
 )
 plugins.callback()(plugin_commands.plugins)
+
+
+def _group(name: str, cls: type[ListedCommands], help: str) -> None:
+    app.add_typer(typer.Typer(cls=cls, help=help, no_args_is_help=True), name=name)
 
 
 def _print_version(wanted: bool) -> None:
@@ -132,15 +101,25 @@ app.command()(workspace_commands.init)
 app.command(epilog=RUN_EXAMPLES)(run)
 app.command()(check)
 app.command()(job_commands.jobs)
-app.add_typer(job, name="job")
+_group("job", JobCommands, "One job: what became of it, its log; resume it, cancel it.")
 app.command()(job_commands.explain)
-app.add_typer(schedule, name="schedule")
+_group(
+    "schedule",
+    ScheduleCommands,
+    "Jobs that the clock starts: add, list, show, pause, unpause, remove, run.",
+)
 app.command()(experiment_commands.experiments)
-app.add_typer(experiment, name="experiment")
+_group(
+    "experiment", ExperimentCommands, "One experiment: run, resume, show, results, compare, graph."
+)
 app.command()(artifact_commands.artifacts)
-app.add_typer(artifact, name="artifact")
-app.add_typer(model, name="model")
-app.add_typer(key, name="key")
+_group(
+    "artifact",
+    ArtifactCommands,
+    "One artifact: show, save, load, download, diff, tag, label, link, sign, move, delete.",
+)
+_group("model", ModelCommands, "One model: show, update, evaluate.")
+_group("key", KeyCommands, "Keys that versions are signed with: generate, trust, list.")
 app.command()(lineage_commands.lineage)
 app.command()(provenance_commands.diff)
 app.command()(provenance_commands.reproduce)
@@ -150,7 +129,7 @@ app.command()(exchange_commands.export)
 app.command(name="import")(exchange_commands.import_file)
 app.command()(plugin_commands.entrypoints)
 app.add_typer(plugins, name="plugins")
-app.add_typer(data, name="data")
+_group("data", DataCommands, "Data behind paths and URLs: list, read, describe.")
 app.command()(workspace_commands.projects)
 app.command()(workspace_commands.verify)
 app.command()(gc_commands.gc)

@@ -23,6 +23,7 @@ from findspot.cli.options import (
     moment,
     open_workspace,
     pairs,
+    seconds,
 )
 from findspot.cli.parts import AsType, Columns, Rows, chosen_part, write_form
 
@@ -232,6 +233,36 @@ def download(
     else:
         for path in written:
             typer.echo(str(path))
+
+
+def url(
+    ref: Ref,
+    file: Annotated[
+        str | None, typer.Option("--file", help="One file of several; all by default.")
+    ] = None,
+    expires: Annotated[
+        str, typer.Option("--expires", help="How long it is valid: 90s, 15m, 12h, at most 7d.")
+    ] = "1h",
+    project: Project = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print a URL by which anybody can fetch a version's file from the bucket, for a while.
+
+    Who has the URL can read the file: treat it as a password.
+    """
+    from findspot.cli.printing import print_json
+
+    span = seconds(expires)
+    version = existing_workspace().get_artifact(ref, project=project)
+    names = [entry.path for entry in version.files] if file is None else [file]
+    urls = {name: version.presigned(name, expires=span) for name in names}
+    if as_json:
+        print_json(urls)
+    elif len(urls) == 1:
+        typer.echo(next(iter(urls.values())))
+    else:
+        for name, found in urls.items():
+            typer.echo(f"{name}\t{found}")
 
 
 def label(

@@ -76,6 +76,7 @@ class ArtifactCommands(LateCommands):
         app.command()(artifact_commands.save)
         app.command()(artifact_commands.load)
         app.command()(artifact_commands.download)
+        app.command()(artifact_commands.url)
         app.command()(diff_commands.diff)
         app.command()(naming_commands.tag)
         app.command()(naming_commands.untag)

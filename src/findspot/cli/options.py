@@ -132,9 +132,10 @@ def moment(text: str | None) -> datetime | None:
     """A time from ISO text (local where it has no zone), or from an age such as ``12h``."""
     if text is None:
         return None
-    if text[-1:] in _UNITS and text[:-1].replace(".", "", 1).isdecimal():
+    age = _seconds(text)
+    if age is not None:
         try:
-            return datetime.now(UTC) - timedelta(seconds=float(text[:-1]) * _UNITS[text[-1]])
+            return datetime.now(UTC) - timedelta(seconds=age)
         except OverflowError:
             return datetime.min.replace(tzinfo=UTC)
     try:
@@ -143,6 +144,20 @@ def moment(text: str | None) -> datetime | None:
         raise UsageMistake(
             f"{text!r} is no time.", how="Write 2026-11-21, 2026-11-21T08:00, or an age: 12h, 7d."
         ) from None
+
+
+def seconds(text: str) -> float:
+    """A span of time from text such as ``90s``, ``15m``, ``12h`` or ``7d``."""
+    found = _seconds(text)
+    if found is None:
+        raise UsageMistake(f"{text!r} is no span of time.", how="Write 90s, 15m, 12h or 7d.")
+    return found
+
+
+def _seconds(text: str) -> float | None:
+    if text[-1:] in _UNITS and text[:-1].replace(".", "", 1).isdecimal():
+        return float(text[:-1]) * _UNITS[text[-1]]
+    return None
 
 
 def confirm(question: str, *, undone: str) -> None:
