@@ -14,7 +14,7 @@ from findspot.core.records import Failure, MetricPoint
 from findspot.experiments.errors import NoMetric
 from findspot.experiments.failing import ErrorKind, failed_step
 from findspot.experiments.history import CellRecord, Run
-from findspot.experiments.plots import figure_of
+from findspot.experiments.plots import figure_of, save_figure
 from findspot.experiments.treatments import BASELINE
 
 if TYPE_CHECKING:
@@ -344,18 +344,14 @@ class Result:
         return figure
 
     def save_plot(self, metric: str, figure: Any, key: str | None = None) -> ArtifactVersion:
-        """Save a figure of a metric as an artifact of kind ``plot``; its labels and metadata say of
-        what run, of what jobs.
+        """Save a figure of a metric as an artifact of kind ``plot``, which a job of its own made;
+        its labels and metadata say of what run, of what jobs.
 
         Args:
             key: None: ``<experiment>/plots/<metric>``.
         """
-        labels = {"experiment": self.experiment, "run": self.run}
-        source = {"metric": metric, "jobs": [job.id for job in self.jobs]}
         where = key or f"{self.experiment}/plots/{metric}"
-        return self._space.save_artifact(
-            figure, where, kind="plot", labels=labels, metadata=source, project=self.project
-        )
+        return save_figure(self._space, self, metric, figure, where)
 
     def save_plots(self) -> list[ArtifactVersion]:
         """Plots of the metrics that hypotheses are about or that are declared, saved as artifacts;
