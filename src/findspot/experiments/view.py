@@ -214,7 +214,8 @@ def _text(document: Mapping[str, Any]) -> str:
     """The document for people: a line for each artifact, as there may be many thousands."""
     items = document["artifacts"]
     head = json.dumps({**document, "artifacts": []}, ensure_ascii=False, indent=1)
-    lines = ",\n".join([f"  {json.dumps(item, ensure_ascii=False)}" for item in items])
+    encode = json.JSONEncoder(ensure_ascii=False).encode
+    lines = ",\n".join([f"  {encode(item)}" for item in items])
     return head.removesuffix("[]\n}") + (f"[\n{lines}\n ]\n}}\n" if items else "[]\n}\n")
 
 

@@ -13,6 +13,9 @@ TINY = 0.01
 BATCH_SECONDS = 0.02
 """Seconds of work that are sent together; the way to a worker and back costs a tenth of it."""
 
+LEAST_SECONDS = 0.002
+"""And so much at least, as long as there is more: that is what the way takes."""
+
 MOST = 64
 """Steps that are sent together at most: so many results may wait for the last one of them."""
 
@@ -51,15 +54,15 @@ class Pace:
         """The next batch, taken from the left: calls that hold the same."""
         fair = ceil(len(waiting) / self._workers)
         taken = [waiting.popleft()]
-        left = BATCH_SECONDS - self._expected(taken[0])
+        seconds = self._expected(taken[0])
         if not self._tiny(taken[0]):
             return taken
         claim = taken[0].claim
-        while waiting and len(taken) < min(fair, MOST) and self._tiny(waiting[0]):
-            if waiting[0].claim != claim:
+        while waiting and len(taken) < MOST and self._tiny(waiting[0]):
+            if len(taken) >= fair and seconds >= LEAST_SECONDS:
                 break
-            left -= self._expected(waiting[0])
-            if left < 0:
+            seconds += self._expected(waiting[0])
+            if waiting[0].claim != claim or seconds > BATCH_SECONDS:
                 break
             taken.append(waiting.popleft())
         return taken
