@@ -6,6 +6,8 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 CODE := src tests benchmarks examples .ci/constraints.py
 WORKERS ?= 2
+# Neighbouring tests go to one worker, so that it makes and imports what they share only once.
+PYTEST = $(BIN)/pytest -q -n $(WORKERS) --dist worksteal
 DEMO := demo-output
 FINDSPOT := FINDSPOT_WORKSPACE=$(DEMO)/.findspot MPLBACKEND=Agg $(BIN)/findspot
 
@@ -18,7 +20,7 @@ help:
 	@echo "make demo    run the tutorial in $(DEMO)/ and show the lineage of its figure"
 	@echo "make test    all checks and all tests (CI runs this and test-torch)"
 	@echo "make test-torch  the tests of PyTorch's handlers, in an environment of their own"
-	@echo "make check   the quick ones, in about two minutes"
+	@echo "make check   the quick ones, in about a minute"
 	@echo "make lint    style, types and layers only"
 	@echo "make docs    build the documentation into site/"
 	@echo "make bench   measure Findspot beside its peers (BENCH='--quick' for a short run)"
@@ -57,12 +59,12 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 
 test: lint
-	$(BIN)/pytest -q -n $(WORKERS)
+	$(PYTEST)
 
 check: $(STAMP)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy
-	$(BIN)/pytest -q -n $(WORKERS) -m "not slow"
+	$(PYTEST) -m "not slow"
 
 # PyTorch's handlers are tested in an environment of their own: its wheel is larger than all else.
 # This very version, so that a machine without it fails rather than tests another one.
