@@ -13,7 +13,7 @@ from typing import Any
 import optuna
 import pytest
 
-from findspot import FindspotError, Workspace
+from findspot import FindspotError, Workspace, get_experiment, get_result
 from findspot.experiments.context import CellContext
 from findspot.experiments.optuna_search import OptunaSearch
 from findspot.experiments.treatments import Treatment
@@ -126,6 +126,43 @@ def test_what_is_pruned_runs_for_no_more_replicates(ws: Workspace, tmp_path: Pat
     assert set(ran.values()) == {2, 6}
     assert sum(count == 6 for count in ran.values()) == states.count("COMPLETE")
     assert all(path.read_text() == "1" for path in folder.iterdir())
+
+
+def test_what_is_pruned_is_said_so(ws: Workspace) -> None:
+    def made() -> OptunaSearch:
+        return search(
+            8,
+            {"x": (-5.0, 5.0)},
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=2),
+            stages=(2, 4),
+        )
+
+    searched = experiment(datasource=[0.0] * 6, parameters={"folder": ""})
+    trials = made()
+    searched.optimise(trials)
+    pruned = [
+        name
+        for name, trial in zip(names_of(trials), trials.study.trials, strict=True)
+        if trial.state.name == "PRUNED"
+    ]
+    found = searched.result()
+    for result in (found, get_result(searched.name), searched.optimise(made(), strategy="resume")):
+        assert (result.status, result.missing) == ("finished", [])
+        assert set(result.pruned) == set(pruned)
+        assert not set(pruned) & {*result.conditions, *result.metrics["loss"]}
+        rows = [row for row in result.rows if row["status"] == "pruned"]
+        assert {row["condition"] for row in rows} == set(pruned)
+        assert len(rows) == 2 * len(pruned)
+        assert all("loss" in row for row in rows)
+        assert result.to_json()["pruned"].keys() == set(pruned)
+    (summary,) = get_experiment(searched.name).runs
+    assert (summary.status, summary.total) == ("finished", 6 * len(found.conditions))
+    parameters = found.to_json()["pruned"][pruned[0]]
+    again = Treatment(pruned[0], parameters)
+    whole = searched.run(strategy="resume", treatments=[again])
+    assert (whole.ran, whole.status) == (4, "finished")
+    assert pruned[0] not in searched.result().pruned
+    assert set(searched.result().pruned) == set(pruned[1:])
 
 
 def names_of(made: OptunaSearch) -> list[str]:

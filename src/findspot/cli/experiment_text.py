@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _KINDS = 10
 """Kinds of errors that are shown."""
+_PRUNED = 5
+"""Names of treatments that a search gave up that are shown."""
 
 
 def print_result(
@@ -49,6 +51,7 @@ def print_result(
             ("status", coloured(result.status)),
             ("cells", f"{done} of {total} finished{now}"),
             ("conditions", len(result.conditions)),
+            ("pruned", _pruned(result.pruned)),
             ("replicates", result.replicates),
             ("view", result.folder),
             ("plots", ", ".join(version.uri for version in plots)),
@@ -69,6 +72,11 @@ def print_result(
         if metric in result.metrics and (metrics is None or metric in metrics):
             ranked = ", ".join(f"{c} {_number(m)}" for c, m in result.ranking(metric, better))
             typer.echo(f"\n{metric}, {better} is better: {ranked}")
+
+
+def _pruned(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_PRUNED]) + (" ..." if len(names) > _PRUNED else "")
+    return f"{len(names)}: {shown}" if names else ""
 
 
 def print_errors(result: Result) -> None:

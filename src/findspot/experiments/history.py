@@ -11,8 +11,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from findspot.catalog.protocol import Batch
 from findspot.core.digests import Digest
-from findspot.core.records import Failure, JobQuery, JobRecord, MetricPoint, StepRecord
+from findspot.core.records import (
+    ENDED,
+    Failure,
+    JobQuery,
+    JobRecord,
+    JobUpdate,
+    MetricPoint,
+    StepRecord,
+)
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
@@ -22,6 +31,8 @@ RUN = "run"
 """The job's parameter that holds the number of its run."""
 RUN_LABELS = {"findspot": "run of an experiment"}
 """Labels of the artifact ``<experiment>/run``, whose versions number the runs."""
+PRUNED = "pruned"
+"""The job's parameter that holds the parameters of treatments that were given up after it."""
 DATA = "datasource"
 """What the steps are called that make the data."""
 
@@ -80,8 +91,23 @@ class Run:
 
     @property
     def conditions(self) -> dict[str, dict[str, Any]]:
-        """The parameters of each condition, the baseline first."""
-        return dict(self.jobs[0].params["conditions"])
+        """The parameters of each condition, the baseline first; without those that are pruned."""
+        pruned = self.pruned
+        found: dict[str, dict[str, Any]] = self.jobs[0].params["conditions"]
+        return {name: given for name, given in found.items() if name not in pruned}
+
+    @property
+    def pruned(self) -> dict[str, dict[str, Any]]:
+        """The parameters of treatments that a search gave up after some replicates, unless a later
+        job had them again."""
+        later: set[str] = set()
+        found: dict[str, dict[str, Any]] = {}
+        for job in self.jobs:
+            conditions = job.params["conditions"]
+            names = (name for name in job.params.get(PRUNED, {}) if name not in later)
+            found.update({name: job.params[PRUNED][name] for name in names})
+            later.update(conditions)
+        return found
 
     @property
     def name(self) -> str:
@@ -237,6 +263,14 @@ def _cell(step: StepRecord, no_data: Mapping[str, Failure]) -> CellRecord | None
         started=step.started,
         ended=step.ended,
     )
+
+
+def give_up(space: ArtifactSpace, job: JobRecord, treatments: Mapping[str, Any]) -> None:
+    """Record that a search runs these treatments, given with their parameters, for no more
+    replicates than it has by the end of a job, the newest of its run."""
+    pruned = {**job.params.get(PRUNED, {}), **treatments}
+    update = JobUpdate(id=job.id, expected=ENDED, params={PRUNED: pruned})
+    space.catalog.write(Batch(updates=[update]))
 
 
 def lost(space: ArtifactSpace, cells: Mapping[tuple[str, int], CellRecord]) -> set[tuple[str, int]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from findspot.core.errors import FindspotError
+from findspot.experiments.history import give_up
 from findspot.experiments.running import means_of
 from findspot.experiments.treatments import Optimiser, StagedOptimiser, Treatment
 
@@ -56,6 +57,14 @@ class Search:
             if count < result.replicates:
                 means = {name: means_of(result, name) for name in kept}
                 worth = set(optimiser.keep(count, means))
+                common = self._experiment.parameters
+                pruned = {
+                    name: {**common, **treatment.parameters}
+                    for name, treatment in kept.items()
+                    if name not in worth
+                }
+                if pruned:
+                    give_up(result.job.space, result.job.record, pruned)
                 kept = {name: treatment for name, treatment in kept.items() if name in worth}
         return kept
 

@@ -35,6 +35,9 @@ class Result:
         notes: what was said on the way, a sentence each.
         ran: how many cells were run now; the others were there.
         folder: the readable view.
+
+    Attributes:
+        pruned: names of the treatments that a search gave up after some replicates.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Result:
             place: cell for place, cell in run.cells.items() if place in wanted
         }
         self.missing = sorted(wanted - self.cells.keys())
+        self.pruned = tuple(name for name in run.pruned if name not in self.conditions)
 
     # ------------------------------------------------------------------ what became of it
 
@@ -132,6 +136,12 @@ class Result:
                 if cell is not None:
                     yield (condition, replicate), cell
 
+    def _pruned(self) -> Iterator[tuple[tuple[str, int], CellRecord]]:
+        """The cells of treatments that a search gave up."""
+        for (condition, replicate), cell in sorted(self._run.cells.items(), key=lambda c: c[0][1]):
+            if condition in self.pruned:
+                yield (condition, replicate), cell
+
     # ------------------------------------------------------------------ metrics
 
     @cached_property
@@ -141,7 +151,8 @@ class Result:
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
         """The table as plain dictionaries: one for each cell and each step of it that logged
-        metrics, and for each cell that logged none."""
+        metrics, and for each cell that logged none. Last come those of the treatments that a search
+        gave up, of status ``pruned``; all else leaves these out."""
         by_cell: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
         for (job, path), points in self._points.items():
             parts = path.split("/", 2)
@@ -150,12 +161,13 @@ class Result:
             for point in points:
                 values[_column(point.name)] = point.value
         found: list[dict[str, Any]] = []
-        for (condition, replicate), cell in self._cells():
+        for (condition, replicate), cell in (*self._cells(), *self._pruned()):
+            given_up = condition in self.pruned and cell.status == "finished"
             facts = {
                 "condition": condition,
                 "replicate": replicate,
                 "seed": cell.seed,
-                "status": cell.status,
+                "status": "pruned" if given_up else cell.status,
                 "seconds": cell.seconds,
             }
             error = None
@@ -388,6 +400,7 @@ class Result:
             "replicates": self.replicates,
             "seed": self.seed,
             "conditions": {name: self.parameters.get(name) for name in self.conditions},
+            "pruned": {name: self._run.pruned[name] for name in self.pruned},
             "cells": {
                 "total": len(self.conditions) * self.replicates,
                 "finished": sum(c.status == "finished" for c in self.cells.values()),
