@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -17,7 +19,7 @@ from findspot.artifacts.settings import BadSettings
 from findspot.catalog.errors import AlreadyLeased
 from findspot.catalog.protocol import Batch
 from findspot.core.digests import Digest
-from findspot.core.errors import NotFound
+from findspot.core.errors import CheckFailed, NotFound
 from findspot.core.ids import new_uid
 from findspot.core.records import JobInput, JobRecord, Lease, Producer, StepRecord, now
 from findspot.models import update_model
@@ -501,7 +503,7 @@ def test_a_lost_lease_is_noticed(local: Workspace) -> None:
         with pytest.raises(LeaseLost, match="'read'"):
             held.keep([])
         assert held.lost
-    with pytest.raises(ValueError, match="at least"), lease(local, seconds=0.1):
+    with pytest.raises(CheckFailed, match="at least"), lease(local, seconds=0.1):
         raise AssertionError("not reached")
 
 
@@ -522,3 +524,40 @@ def test_the_lease_of_a_dead_process_ends_early(local: Workspace) -> None:
     )
     assert [found.id for found in report.leases] == [dead.id]
     assert report.deleted == [version.uid]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "part"),
+    [
+        ({}, "keep_last or keep_days"),
+        ({"keep_last": -1}, "keep_last: it is -1, and must not be negative"),
+        ({"keep_last": True}, "keep_last: it must be a whole number"),
+        ({"keep_days": float("nan")}, "must not be negative"),
+        ({"keep_last": 1, "kind": "thing"}, "no kind 'thing'"),
+        ({"keep_last": 1, "labels": ["a"]}, "labels: it must be a table of texts"),
+        ({"keep_last": 1, "key": None, "project": 3}, "project: it must be text"),
+    ],
+)
+def test_a_rule_in_python_is_checked_too(wrong: dict[str, Any], part: str) -> None:
+    with pytest.raises(CheckFailed, match=re.escape(part)):
+        RetentionRule(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"seconds": -1}, "seconds"),
+        ({"seconds": "long"}, "seconds"),
+        ({"seconds": float("nan")}, "seconds"),
+        ({"seconds": 1e300}, "seconds"),
+        ({"purpose": None}, "purpose"),
+        ({"versions": [5]}, "versions[0]"),
+        ({"versions": "a-single-uid"}, "versions"),
+        ({"versions": 5}, "versions"),
+    ],
+)
+def test_a_lease_of_rubbish_is_refused(local: Workspace, wrong: dict[str, Any], field: str) -> None:
+    with pytest.raises(CheckFailed) as refused, lease(local, **{"purpose": "x", **wrong}):
+        raise AssertionError("not reached")
+    assert [problem.path for problem in refused.value.problems] == [field]
+    assert local.catalog.leases(now()) == []

@@ -395,3 +395,12 @@ def test_a_version_of_another_workspace_is_not_taken_for_one_of_this(
     assert foreign.load() == "theirs"
     again = Workspace(local.url).get_artifact("x")
     assert local.get_artifact(again) == again
+
+
+@pytest.mark.parametrize("value", [3, 2.5, True, None, np.int64(3)])
+@pytest.mark.parametrize("kind", ["dataset", "table"])
+def test_a_single_value_is_no_dataset(space: Workspace, value: object, kind: str) -> None:
+    with pytest.raises(CheckFailed, match=f"a single value is no {kind}") as refused:
+        space.save_artifact(value, "number", kind=kind)
+    assert "a table, an array" in str(refused.value)
+    assert list(space.list_artifacts()) == []

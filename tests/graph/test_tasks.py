@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import named_tasks
+from findspot.core.errors import CheckFailed
 from findspot.core.types import INTEGER, NULL, NUMBER, STRING, UNKNOWN, ListOf, Simple, Union
 from findspot.engine.context import JobContext
 from findspot.graph.spec import InputSpec, OutputSpec, TaskSpec
@@ -346,8 +347,6 @@ def test_settings_are_pickled() -> None:
         (TaskOptions(retry_factor=0.5), "retry_factor is 0.5"),
         (TaskOptions(retry_jitter=-1), "retry_jitter is -1"),
         (TaskOptions(retry_on=(KeyboardInterrupt,)), "no class of exceptions"),  # type: ignore[arg-type]
-        (TaskOptions(cache=CachePolicy(expires=-1)), "expires is -1"),
-        (TaskOptions(cache=CachePolicy(packages="numpy")), "packages is 'numpy'"),  # type: ignore[arg-type]
         (TaskOptions(cache="always"), "cache is 'always'"),  # type: ignore[arg-type]
     ],
 )
@@ -370,3 +369,22 @@ def test_calling_a_task_costs_little_more_than_calling_its_function() -> None:
 
     extra = best(lambda: named_tasks.increase(1)) - best(lambda: function(1))
     assert extra < 2e-6  # 0.15 µs on an idle machine
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"expires": -1}, "expires"),
+        ({"expires": "1h"}, "expires"),
+        ({"expires": float("nan")}, "expires"),
+        ({"packages": "numpy"}, "packages"),
+        ({"packages": (1,)}, "packages"),
+        ({"salt": 3}, "salt"),
+        ({"code": "no"}, "code"),
+        ({"single": None}, "single"),
+    ],
+)
+def test_a_cache_policy_is_checked_when_it_is_made(wrong: dict[str, Any], field: str) -> None:
+    with pytest.raises(CheckFailed) as refused:
+        CachePolicy(**wrong)
+    assert [problem.path for problem in refused.value.problems] == [field]

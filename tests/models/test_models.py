@@ -314,3 +314,27 @@ def test_arrays_are_checked_by_shape_and_type() -> None:
     named = infer_signature(pl.DataFrame({"a": [1.0], "b": [2.0]}))
     assert check_data(named, pl.DataFrame({"b": [1], "c": [2], "a": [3]})).columns == ["a", "b"]
     assert infer_signature([Column("any", "a")]).inputs == (Column("any", "a"),)
+
+
+@pytest.mark.parametrize("rubbish", [None, 5, 2.5, b"model", ["model"]])
+def test_what_no_model_is_found_by(ws: Workspace, rubbish: Any) -> None:
+    with pytest.raises(CheckFailed, match="an artifact's key or reference, a path"):
+        get_model(rubbish, workspace=ws)
+
+
+@pytest.mark.parametrize("name", ["dir/none.pkl", "./none.pkl", "/tmp/none-at-all.pkl", "none"])
+def test_neither_an_artifact_nor_a_file(ws: Workspace, name: str) -> None:
+    with pytest.raises(NotFound, match="There is no model") as missing:
+        get_model(name, workspace=ws)
+    assert missing.value.name == name
+    assert "Neither an artifact nor a file is called so" in str(missing.value)
+
+
+def test_a_file_where_there_is_no_workspace(tmp_path: Path) -> None:
+    empty = Workspace(tmp_path / "empty")
+    file = tmp_path / "model.bin"
+    file.write_bytes(b"weights")
+    assert get_model(str(file), workspace=empty).file.read_bytes() == b"weights"
+    with pytest.raises(NotFound, match="There is no model"):
+        get_model("none.bin", workspace=empty)
+    assert not empty.exists

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from findspot.core.errors import Conflict, FindspotError, NotFound
+from findspot.core.errors import CheckFailed, Conflict, FindspotError, NotFound, Problem
 from findspot.core.ids import new_uid
 from findspot.core.records import Lease, now
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 SHORTEST = 1.0
 """Seconds; a lease must outlast the pauses between its renewals."""
+
+LONGEST = 7 * 86_400.0
+"""Seconds; it is renewed as long as its process lives, and should not outlast that by much."""
 
 Liveness = Callable[[Mapping[str, Any]], bool | None]
 """Whether a process that a record describes still runs; None where that cannot be known."""
@@ -126,11 +129,11 @@ def lease(
         exclusive: only one lease for this purpose at a time.
 
     Raises:
+        CheckFailed: the purpose is no text, the seconds are too few, or what is to be kept is none.
         NotFound: one of the versions does not exist.
         AlreadyLeased: somebody has the exclusive lease.
     """
-    if not seconds >= SHORTEST:
-        raise ValueError(f"A lease lasts {SHORTEST} seconds at least, not {seconds}.")
+    versions = _checked(versions, purpose, seconds)
     uids = _uids(versions)
     since = now()
     record = Lease(
@@ -166,6 +169,30 @@ def release_dead(
         for found in dead:
             space.catalog.release_lease(found.id)
     return live, dead
+
+
+def _checked(versions: Any, purpose: Any, seconds: Any) -> list[str | ArtifactVersion]:
+    """What is to be kept, as a list; `CheckFailed` lists what is wrong with a lease."""
+    from findspot.artifacts.version import ArtifactVersion
+
+    problems = []
+    if not isinstance(purpose, str):
+        problems.append(Problem("purpose", "it is no text", found=repr(purpose)[:80]))
+    number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if not number or not SHORTEST <= seconds <= LONGEST:
+        expected = f"a number from {SHORTEST:g} (at least) to {LONGEST:g}"
+        problems.append(Problem("seconds", f"it is {seconds!r}", expected=expected))
+    single = isinstance(versions, str | ArtifactVersion) or not isinstance(versions, Iterable)
+    listed = [] if single else list(versions)
+    if single:
+        problems.append(Problem("versions", "they are no list", found=repr(versions)[:80]))
+    for index, version in enumerate(listed):
+        if not isinstance(version, str | ArtifactVersion):
+            message = "it is neither a uid nor an ArtifactVersion"
+            problems.append(Problem(f"versions[{index}]", message, found=repr(version)[:80]))
+    if problems:
+        raise CheckFailed("The lease", problems)
+    return listed
 
 
 def _uids(versions: Iterable[str | ArtifactVersion]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import json
 import math
 import unicodedata
 from collections.abc import Callable, Mapping
+from numbers import Number
 from typing import Any, NamedTuple
 
 from findspot.core.canonical import is_plain
@@ -14,6 +15,7 @@ from findspot.core.errors import CheckFailed, FindspotError, InvalidName, Proble
 from findspot.core.names import check_key, check_name, check_tag
 from findspot.core.records import KINDS
 
+_OF_ROWS = ("dataset", "table")
 LABEL_LENGTH = 1024
 """Characters of a label's value."""
 
@@ -29,6 +31,7 @@ class SaveOptions(NamedTuple):
 
 def check_save(
     *,
+    value: object,
     key: str,
     kind: str | None,
     labels: Any,
@@ -51,6 +54,16 @@ def check_save(
     checked_tags = _tags(tags, problems)
     if kind is not None and kind not in KINDS:
         problems.append(_unknown_kind(kind))
+    if kind in _OF_ROWS and (value is None or isinstance(value, Number)):
+        problems.append(
+            Problem(
+                "kind",
+                f"a single value is no {kind}",
+                expected="a table, an array, a list, or a file or folder of them",
+                found=type(value).__name__,
+                hint="Leave the kind out: it is a value.",
+            )
+        )
     if name is not None:
         name = _attempt(problems, "version", check_tag, name, "version name")
     _check_plain("metadata", metadata, problems)

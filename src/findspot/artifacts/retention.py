@@ -23,10 +23,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from heapq import nlargest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from findspot.artifacts.settings import FILE_NAME, BadSettings
-from findspot.core.errors import Problem
+from findspot.core.errors import CheckFailed, Problem
 from findspot.core.records import KINDS, VersionQuery, VersionRecord
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ class RetentionRule:
         keep_links: those stay that a version which stays links to: its extra data and updates.
 
     Raises:
-        ValueError: neither ``keep_last`` nor ``keep_days`` is given, or one is negative, or there
-            is no such kind.
+        CheckFailed: neither ``keep_last`` nor ``keep_days`` is given, or one is negative, there is
+            no such kind ...; all mistakes are listed.
     """
 
     project: str = "*"
@@ -65,16 +65,12 @@ class RetentionRule:
     keep_links: bool = True
 
     def __post_init__(self) -> None:
-        if self.keep_last is None and self.keep_days is None:
-            raise ValueError("a rule needs keep_last or keep_days (0 keeps none for that reason)")
-        for name in ("keep_last", "keep_days"):
-            value = getattr(self, name)
-            if value is not None and not isinstance(value, int | float):
-                raise ValueError(f"{name} must be a number")
-            if value is not None and not value >= 0:
-                raise ValueError(f"{name} must not be negative")
-        if self.kind is not None and self.kind not in KINDS:
-            raise ValueError(f"there is no kind {self.kind!r}; kinds are {', '.join(KINDS)}")
+        given = {name.name: getattr(self, name.name) for name in fields(self)}
+        written = {name: value for name, value in given.items() if value is not None}
+        mistakes = list(_mistakes(written, ""))
+        if mistakes:
+            problems = [Problem(place or "rule", message) for place, message in mistakes]
+            raise CheckFailed("The rule of retention", problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +121,7 @@ def rules_from(tables: object, where: str) -> tuple[RetentionRule, ...]:
         path = f"retention[{number}]"
         mistakes = list(_mistakes(table, path))
         if not mistakes:
-            try:
-                rules.append(RetentionRule(**table))
-            except ValueError as error:
-                mistakes.append((path, str(error)))
+            rules.append(RetentionRule(**table))
         problems += [Problem(place, message, where) for place, message in mistakes]
     if problems:
         raise BadSettings(where, problems)
@@ -136,27 +129,41 @@ def rules_from(tables: object, where: str) -> tuple[RetentionRule, ...]:
 
 
 def _mistakes(table: object, path: str) -> Iterator[tuple[str, str]]:
-    if not isinstance(table, dict):
+    """What is wrong with a rule's fields as they are written, with the place of each."""
+    if not isinstance(table, Mapping):
         yield path, "it is no table"
         return
     known = {rule.name for rule in fields(RetentionRule)}
     for name, value in table.items():
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        match name:
-            case "project" | "key" | "kind" if not isinstance(value, str):
-                yield f"{path}.{name}", "it must be text"
-            case "keep_last" if not number or isinstance(value, float):
-                yield f"{path}.{name}", "it must be a whole number"
-            case "keep_days" if not number:
-                yield f"{path}.{name}", "it must be a number"
-            case "keep_tagged" | "keep_lineage" | "keep_links" if not isinstance(value, bool):
-                yield f"{path}.{name}", "it must be true or false"
-            case "labels" if not isinstance(value, dict) or not all(
-                isinstance(text, str) for text in value.values()
-            ):
-                yield f"{path}.{name}", "it must be a table of texts"
-            case _ if name not in known:
-                yield f"{path}.{name}", f"a rule has {', '.join(sorted(known))}"
+        message = _mistake(name, value) if name in known else None
+        if name not in known:
+            message = f"a rule has {', '.join(sorted(known))}"
+        if message is not None:
+            yield f"{path}.{name}" if path else str(name), message
+    if not {"keep_last", "keep_days"} & table.keys():
+        yield path, "a rule needs keep_last or keep_days (0 keeps none for that reason)"
+
+
+def _mistake(name: str, value: Any) -> str | None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    match name:
+        case "project" | "key" | "kind" if not isinstance(value, str):
+            return "it must be text"
+        case "kind" if value not in KINDS:
+            return f"there is no kind {value!r}; kinds are {', '.join(KINDS)}"
+        case "keep_last" if not number or isinstance(value, float):
+            return f"it must be a whole number, not {value!r}"
+        case "keep_days" if not number:
+            return f"it must be a number, not {value!r}"
+        case "keep_last" | "keep_days" if not value >= 0:
+            return f"it is {value!r}, and must not be negative"
+        case "keep_tagged" | "keep_lineage" | "keep_links" if not isinstance(value, bool):
+            return "it must be true or false"
+        case "labels" if not isinstance(value, Mapping) or not all(
+            isinstance(text, str) for text in value.values()
+        ):
+            return "it must be a table of texts"
+    return None
 
 
 # --------------------------------------------------------------------------- decisions

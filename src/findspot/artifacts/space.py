@@ -141,6 +141,7 @@ class ArtifactSpace(OpenedWorkspace):
     ) -> NewVersion:
         """Store the bytes of a value, but record nothing yet; arguments as `save_artifact`."""
         checked = check_save(
+            value=value,
             key=key,
             kind=kind,
             labels=labels,

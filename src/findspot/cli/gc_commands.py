@@ -93,10 +93,7 @@ def _rule(keep_last: int | None, keep_days: float | None, chosen: dict[str, Any]
     from findspot.artifacts.retention import RetentionRule
 
     narrowed = {name: value for name, value in chosen.items() if value is not None}
-    try:
-        return RetentionRule(keep_last=keep_last, keep_days=keep_days, **narrowed)
-    except ValueError as error:
-        raise UsageMistake(f"The rule is wrong: {error}.") from None
+    return RetentionRule(keep_last=keep_last, keep_days=keep_days, **narrowed)
 
 
 def _document(report: CollectionReport) -> dict[str, Any]:

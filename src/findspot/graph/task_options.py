@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
+
+from findspot.core.errors import CheckFailed, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,9 @@ class CachePolicy:
         single: True: of all jobs, in whatever process, only one at a time runs an equal step; the
             others wait for it and reuse what it made. Without it they do so where they begin half
             a second later; jobs that begin at the same moment may each run it.
+
+    Raises:
+        CheckFailed: lists every field that is wrong.
     """
 
     code: bool = True
@@ -28,6 +33,11 @@ class CachePolicy:
     expires: float | None = None
     packages: tuple[str, ...] = ()
     single: bool = False
+
+    def __post_init__(self) -> None:
+        problems = list(_policy_problems(self))
+        if problems:
+            raise CheckFailed("The cache policy", problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +87,11 @@ class TaskOptions:
         return wait * (1 + self.retry_jitter * random)
 
 
-_ALWAYS = CachePolicy()
-
-
 def option_problems(options: TaskOptions) -> Iterator[str]:
     """What is wrong with options, a sentence each."""
     cache: Any = options.cache
     retries: Any = options.retries
-    if isinstance(cache, CachePolicy):
-        yield from _policy_problems(cache)
-    elif not isinstance(cache, bool):
+    if not isinstance(cache, bool | CachePolicy):
         yield f"cache is {cache!r}, not True, False or a CachePolicy."
     if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
         yield f"retries is {retries!r}, not a whole number from 0 on."
@@ -137,12 +142,19 @@ def _is_memory(memory: Any) -> bool:
     return isinstance(memory, int) and not isinstance(memory, bool) and memory >= 0
 
 
-def _policy_problems(policy: CachePolicy) -> Iterator[str]:
-    packages: Any = policy.packages
-    if policy.expires is not None and not _seconds(policy.expires):
-        yield f"expires is {policy.expires!r}, not a number of seconds."
+def _policy_problems(policy: CachePolicy) -> Iterator[Problem]:
+    given: dict[str, Any] = {each.name: getattr(policy, each.name) for each in fields(policy)}
+    for name in ("code", "single"):
+        if not isinstance(given[name], bool):
+            yield Problem(name, f"it is {given[name]!r}", expected="True or False")
+    if not isinstance(given["salt"], str):
+        yield Problem("salt", f"it is {given['salt']!r}", expected="a text")
+    if given["expires"] is not None and not _seconds(given["expires"]):
+        expected = "a number of seconds from 0 on, or None"
+        yield Problem("expires", f"it is {given['expires']!r}", expected=expected)
+    packages = given["packages"]
     if not isinstance(packages, tuple) or not all(isinstance(name, str) for name in packages):
-        yield f"packages is {packages!r}, not a tuple of names."
+        yield Problem("packages", f"it is {packages!r}", expected="a tuple of names")
 
 
 def _kinds(found: Any) -> tuple[Any, ...]:
@@ -156,3 +168,6 @@ def _seconds(value: object) -> bool:
         and math.isfinite(value)
         and value >= 0
     )
+
+
+_ALWAYS = CachePolicy()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from findspot.artifacts.current import current_space
 from findspot.artifacts.kinds.models import Model
 from findspot.artifacts.kinds.updates import described, extra_data_of
+from findspot.artifacts.location import NoWorkspace
 from findspot.artifacts.version import ArtifactVersion
-from findspot.core.errors import InvalidReference, NotFound
+from findspot.core.errors import CheckFailed, InvalidReference, NotFound, Problem
 from findspot.data.item import DataItem, get_dataitem
 from findspot.engine.logged.models import principal_file
 from findspot.handlers.errors import Untrusted
@@ -101,9 +102,15 @@ def get_model(
 
     Raises:
         NotFound: there is neither such an artifact nor such a path.
+        CheckFailed: it is neither text, a path, a version nor a data item.
         WrongKind: the artifact is no model. NoModelFile: no file in it, or several, could be it.
     """
     space = current_space() if workspace is None else workspace
+    given: object = model
+    if not isinstance(given, str | os.PathLike | ArtifactVersion | DataItem):
+        expected = "an artifact's key or reference, a path, an ArtifactVersion or a DataItem"
+        mistake = Problem("model", f"it is {given!r}", expected=expected)
+        raise CheckFailed("The model to find", [mistake])
     if isinstance(model, DataItem):
         return _of_item(space, model, suffix)
     if isinstance(model, ArtifactVersion):
@@ -113,9 +120,12 @@ def get_model(
             return _of_item(space, get_dataitem(model, space=space), suffix)
         try:
             return _of_version(space, space.get_artifact(model, project=project), suffix)
-        except (InvalidReference, NotFound):
-            if not model or not Path(model).exists():
+        except (InvalidReference, NotFound, NoWorkspace) as error:
+            if "://" in model or not model or "\0" in model:
                 raise
+            if not os.path.exists(model):
+                near = error.near if isinstance(error, NotFound) else ()
+                raise _no_model(model, near) from None
     return _of_item(space, get_dataitem(Path(model)), suffix)
 
 
@@ -134,13 +144,20 @@ def _of_item(space: ArtifactSpace, item: DataItem, suffix: str | None) -> ModelH
         return _of_version(space, item.meta, suffix)
     local = Path(item.url) if item.kind == "file" else None
     if local is not None and not local.exists():
-        raise NotFound("model", str(local))
+        raise _no_model(str(local), ())
     is_folder = local.is_dir() if local is not None else item.url.endswith("/")
     if not is_folder:
         return ModelHandle(item.local(), None, space)
     entries = {entry.name: entry for entry in item.ls()}
     files = [name for name, entry in entries.items() if local is None or not _is_folder(entry)]
     return ModelHandle(entries[_chosen(files, suffix, item.url)].local(), None, space)
+
+
+def _no_model(name: str, near: Sequence[str]) -> NotFound:
+    how = f"Neither an artifact nor a file is called so, seen from {os.getcwd()}. " + (
+        f"Did you mean {', '.join(near)}?" if near else "List: findspot artifacts --kind model"
+    )
+    return NotFound("model", name, near=near, how=how)
 
 
 def _is_folder(item: DataItem) -> bool:
