@@ -93,7 +93,7 @@ def test_a_bundle_is_written_and_read(
     written = findspot("export", "result", "large", "all.findspot", "--json").document()
     file = made / "all.findspot"
     assert written["size"] == file.stat().st_size
-    assert findspot("export", "result", "all.findspot").code == 1
+    assert findspot("export", "result", "all.findspot").code == 4
     assert findspot("export", "result", "large", "all.findspot", "--force").code == 0
     (made / "new").mkdir()
     monkeypatch.chdir(made / "new")
@@ -108,3 +108,18 @@ def test_a_file_that_is_no_bundle_is_refused(made: Path, findspot: Command) -> N
     refused = findspot("import", "large.txt")
     assert (refused.code, "no whole zip archive" in refused.err) == (5, True)
     assert findspot("import", "nothing.findspot").code == 3
+
+
+@pytest.mark.parametrize(
+    "words", ["export notes there", "key generate there", "artifact download notes --to folder"]
+)
+def test_a_file_that_is_there_is_a_conflict(workspace: Path, findspot: Command, words: str) -> None:
+    assert findspot("artifact", "save", "notes", "--value", "1").code == 0
+    (workspace / "there").write_text("mine")
+    (workspace / "folder").mkdir()
+    (workspace / "folder" / "value.json").write_text("mine")
+    outcome = findspot(*words.split())
+    assert outcome.code == 4
+    assert "already" in outcome.err
+    assert (workspace / "there").read_text() == "mine"
+    assert (workspace / "folder" / "value.json").read_text() == "mine"

@@ -6,6 +6,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from commands import Command, argv
 
 
@@ -44,3 +46,13 @@ def test_a_job_that_has_ended_is_not_cancelled(flow: Path, findspot: Command) ->
     assert findspot("run", "flow:halving").code == 0
     assert findspot("job", "cancel", "latest").code == 4
     assert findspot("job", "cancel", "nothing").code == 3
+
+
+@pytest.mark.parametrize("words", ["explain latest nope", "job log latest --step nope"])
+def test_the_steps_there_are(flow: Path, findspot: Command, words: str) -> None:
+    assert findspot("run", "flow.py:halving").code == 0
+    outcome = findspot(*words.split())
+    assert (outcome.code, outcome.out) == (3, "")
+    assert "The job has the steps start, halve, publish." in outcome.err
+    near = findspot(*words.replace("nope", "halves").split())
+    assert "Did you mean halve?" in near.err

@@ -26,7 +26,7 @@ def test_keys_are_made_but_never_overwritten(workspace: Path, findspot: Command)
     assert made["key"].startswith("ed25519:")
     assert (workspace / "own.pem.pub").read_text().strip() == made["key"]
     assert stat.S_IMODE((workspace / "own.pem").stat().st_mode) == 0o600
-    assert findspot("key", "generate", "own.pem").code == 1
+    assert findspot("key", "generate", "own.pem").code == 4
     assert findspot("key", "generate", ".").code == 2
 
 

@@ -120,3 +120,11 @@ def test_init_where_a_file_is_in_the_way(folder: Path, findspot: Command) -> Non
     assert outcome.code in (1, 2, 6)
     assert str(folder / "file") in outcome.err
     assert "Traceback" not in outcome.err
+
+
+def test_doctor_counts(folder: Path, findspot: Command) -> None:
+    findspot("artifact", "save", "a", "--value", "1")
+    one = findspot("doctor").out
+    assert "1 project, 1 artifact, 1 version, 0 jobs, 1 B of small files" in one
+    findspot("artifact", "save", "b", "--value", "2")
+    assert "1 project, 2 artifacts, 2 versions" in findspot("doctor").out

@@ -26,7 +26,7 @@ from findspot.artifacts.record_json import BadRecord
 from findspot.artifacts.transfer import Progress, SentBlobs, TransferReport, kept, report
 from findspot.artifacts.version import uri_of
 from findspot.core.digests import ALGORITHM, Digest, Hasher, hash_bytes, is_digest
-from findspot.core.errors import BlobDamaged, BlobMissing, FindspotError
+from findspot.core.errors import BlobDamaged, BlobMissing, Conflict, FindspotError
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactLike, ArtifactSpace
@@ -112,7 +112,7 @@ def export_bundle(
     """
     target = file_path(file)
     if os.path.lexists(target) and not replace:
-        raise FindspotError(
+        raise Conflict(
             "There is a file already.", where=str(target), how="Choose another name, or replace it."
         )
     shipment = collect(space, chosen(space, artifacts), lineage_choice(lineage), links=links)

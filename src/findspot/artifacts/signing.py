@@ -23,7 +23,7 @@ from findspot.artifacts.location import storage_error, write_once
 from findspot.artifacts.plugin_handlers import PREFIX as PLUGIN
 from findspot.artifacts.version import uri_of
 from findspot.core.canonical import canonical_json
-from findspot.core.errors import FindspotError
+from findspot.core.errors import Conflict, FindspotError
 from findspot.core.names import check_name
 from findspot.core.records import Signature, VersionRecord, manifest_digest, now
 
@@ -412,8 +412,8 @@ def _library() -> tuple[ModuleType, ModuleType]:
     return ed25519, serialization
 
 
-def _taken(file: Path) -> FindspotError:
-    return FindspotError(
+def _taken(file: Path) -> Conflict:
+    return Conflict(
         "There is a file already, and keys are never overwritten.",
         where=str(file),
         how="Choose another path, or move the file away.",

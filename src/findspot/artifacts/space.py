@@ -32,7 +32,7 @@ from findspot.artifacts.saving import prepare
 from findspot.artifacts.version import ArtifactVersion
 from findspot.artifacts.views import copy_file
 from findspot.catalog.protocol import ANY_VERSION, Batch, NewVersion
-from findspot.core.errors import FindspotError, InvalidReference, NotFound
+from findspot.core.errors import Conflict, FindspotError, InvalidReference, NotFound
 from findspot.core.names import check_file_path, check_key, check_name, check_tag
 from findspot.core.records import FileEntry, Lineage, TagEvent, VersionQuery, VersionRecord
 from findspot.core.references import Reference, parse_reference
@@ -514,7 +514,7 @@ class ArtifactSpace(OpenedWorkspace):
         targets = {f.path: Path(folder) / check_file_path(f.path) for f in found.files}
         taken = [str(path) for path in targets.values() if os.path.lexists(path)]
         if taken and not replace:
-            raise FindspotError(
+            raise Conflict(
                 f"There is already {', '.join(taken[:5])}.",
                 where=found.uri,
                 how="Choose another folder, or say that files may be replaced (--force).",

@@ -79,7 +79,9 @@ def _catalog(workspace: Workspace) -> str:
             "; ".join(faults), how="Restore the catalog's file from a backup, or ask for help."
         )
     counts = workspace.catalog.counts()
-    said = ", ".join(f"{count} {name}" for name, count in counts.items())
+    inline = counts.pop("inline_bytes")
+    counted = [f"{count} {name if count != 1 else name[:-1]}" for name, count in counts.items()]
+    said = ", ".join([*counted, f"{size(inline)} of small files"])
     return f"{workspace.settings.catalog}: sound; {said}"
 
 

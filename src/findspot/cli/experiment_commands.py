@@ -42,6 +42,13 @@ Plots = Annotated[
     bool,
     typer.Option("--plots/--no-plots", help="Save a plot of each metric that it is about."),
 ]
+ArtifactPath = Annotated[
+    str | None,
+    typer.Option(
+        help="Where copies of what steps log are published: a folder or a URL, with variables such "
+        "as {{condition}}, {{replicate}}, {{step}}."
+    ),
+]
 Register = Annotated[bool, typer.Option("--register", help="First fix and date its hypotheses.")]
 
 
@@ -99,6 +106,7 @@ def run(
     workers: Workers = None,
     replicates: Replicates = None,
     treatment: Treatments = None,
+    artifact_path: ArtifactPath = None,
     register: Register = False,
     plots: Plots = True,
     as_json: AsJson = False,
@@ -110,7 +118,7 @@ def run(
     _run(
         target,
         strategy,
-        {"executor": executor, "workers": workers},
+        {"executor": executor, "workers": workers, "artifact_path": artifact_path},
         {"replicates": replicates, "treatment": treatment},
         register=register,
         plots=plots,
@@ -124,6 +132,7 @@ def resume(
     workers: Workers = None,
     replicates: Replicates = None,
     treatment: Treatments = None,
+    artifact_path: ArtifactPath = None,
     plots: Plots = True,
     as_json: AsJson = False,
 ) -> None:
@@ -132,7 +141,7 @@ def resume(
     _run(
         target,
         "resume",
-        {"executor": executor, "workers": workers},
+        {"executor": executor, "workers": workers, "artifact_path": artifact_path},
         {"replicates": replicates, "treatment": treatment},
         register=False,
         plots=plots,

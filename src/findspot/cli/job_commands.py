@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -115,12 +114,12 @@ def log(
 ) -> None:
     """Print a job's log."""
     from findspot.cli.printing import print_json
-    from findspot.core.errors import NotFound
+    from findspot.engine.errors import NoStep
     from findspot.engine.jobs import log_text
 
     found = existing_workspace().get_job(job)
     if step is not None and step not in found.steps and found.status not in ("running", "queued"):
-        raise NotFound("step", step, near=get_close_matches(step, found.steps, 3))
+        raise NoStep(step, found.steps)
     if as_json:
         print_json(
             [

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from findspot.core.errors import FindspotError
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from findspot.core.errors import FindspotError, NotFound
 
 
 class StepTimeout(FindspotError):
@@ -132,3 +135,14 @@ class CannotSend(FindspotError):
             how="Define the task at the top level of a module, without live objects (open files, "
             "locks, connections) in its closure; or use the inline executor.",
         )
+
+
+class NoStep(NotFound):
+    """A job has no step of a name; the error names those that are like it, or else all."""
+
+    def __init__(self, step: str, known: Iterable[str]) -> None:
+        names = list(known)
+        near = get_close_matches(step, names, 3)
+        shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+        how = None if near else f"The job has the steps {shown}." if names else "The job has none."
+        super().__init__("step", step, near=near, how=how)

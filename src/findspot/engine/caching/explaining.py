@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from findspot.core.errors import NotFound
 from findspot.core.records import JobQuery, JobRecord, StepRecord
 from findspot.engine.caching.keys import KEY_PARTS
+from findspot.engine.errors import NoStep
 from findspot.engine.jobs import get_job
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class Explanation:
         for found in self.steps:
             if found.step == step:
                 return found
-        raise NotFound("step", step, near=[found.step for found in self.steps][:5])
+        raise NoStep(step, [found.step for found in self.steps])
 
 
 def explain(space: ArtifactSpace, job: str, step: str | None = None) -> Explanation:
@@ -162,8 +162,7 @@ def explain(space: ArtifactSpace, job: str, step: str | None = None) -> Explanat
     if step is not None:
         chosen = [found for found in steps if found.name == step]
         if not chosen:
-            near = difflib.get_close_matches(step, [found.name for found in steps], 3)
-            raise NotFound("step", step, near=near)
+            raise NoStep(step, [found.name for found in steps])
         steps = chosen
     earlier = _Earlier(space, record, {found.name for found in steps})
     explained = tuple(_step(space, record, found, earlier) for found in steps)
