@@ -227,7 +227,7 @@ def test_a_graph_is_run_and_drawn(findspot: Command, file: Path) -> None:
         (["run", "compare.py:compare", "--replicates", "0"], 2, "0 replicates cannot be"),
         (["run", "compare.py:compare", "-t", "mor"], 2, "no treatment 'mor'"),
         (["run", "compare.py:compare", "--executor", "proceses"], 2, "no executor 'proceses'"),
-        (["run", "compare.py:compare", "--artifact-path", "{{colour}}"], 2, "'colour'"),
+        (["run", "compare.py:compare", "--artifact-path", "{{colour}}"], 2, "no such variable"),
         (["run", "compare.py:with_argument"], 2, "cannot be called without arguments"),
         (["run", "compare.py:number"], 2, "no experiment, but a int"),
         (["run", "compare.py:compar"], 3, "Did you mean compare"),

@@ -283,3 +283,16 @@ def test_the_cells_of_an_experiment_fill_in_their_variables(ws: Workspace, tmp_p
         "data/1/datum/datum",
     ]
     assert (tmp_path / "compare" / "baseline" / "1" / "fit" / "said").read_text() == "tree 1"
+
+
+def test_the_run_of_an_experiment_has_a_path_of_its_own(ws: Workspace, tmp_path: Path) -> None:
+    experiment = Experiment(name="own", datasource=[1, 2], pipeline=[fit], outputs=[kept])
+    for wrong in ("{{colour}}", tmp_path / "{{condition}}" / "{{place}}"):
+        with pytest.raises(CheckFailed):
+            experiment.run(artifact_path=wrong)
+    with pytest.raises(UnknownScheme):
+        experiment.run(artifact_path="ftp://host/out")
+    assert not ws.list_artifacts(name="own/run")
+    assert not ws.list_jobs()
+    experiment.run(artifact_path=tmp_path / "out" / "{{condition}}-{{replicate}}")
+    assert files(tmp_path / "out") == ["baseline-0/said", "baseline-1/said"]

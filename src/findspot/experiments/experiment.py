@@ -257,6 +257,7 @@ class Experiment:
         replicates: int | None = None,
         treatments: Sequence[Treatment] | None = None,
         workspace: ArtifactSpace | None = None,
+        artifact_path: str | Path | None = None,
         progress: Listener | None = None,
     ) -> Result:
         """Run the cells that the strategy asks for; the result has all of them.
@@ -273,11 +274,15 @@ class Experiment:
                 the cells that run at once share the generators of ``random`` and NumPy: draw from
                 ``ctx.rng()`` there. workers: how many cells at once.
             replicates, treatments: other ones than the experiment's.
+            artifact_path: where copies of what steps log are published: a folder or URL, with
+                variables such as ``{{condition}}`` and ``{{replicate}}``. What they write as
+                declared artifacts is in the readable view.
             progress: told at the start, of each cell when it ends, and at the end.
 
         Raises:
             CheckFailed: lists every mistake; nothing has run.
             BeingRun: another process runs it right now (not with ``rerun``).
+            BadArtifactPath, UnknownScheme: the artifact path is no good; nothing has run.
         """
         return self._run(
             strategy=strategy,
@@ -286,6 +291,7 @@ class Experiment:
             replicates=replicates,
             treatments=treatments,
             workspace=workspace,
+            artifact_path=artifact_path,
             progress=progress,
         )
 
@@ -298,6 +304,7 @@ class Experiment:
         replicates: int | None = None,
         treatments: Sequence[Treatment] | None = None,
         workspace: ArtifactSpace | None = None,
+        artifact_path: str | Path | None = None,
         progress: Listener | None = None,
         wanted: Callable[[str, int], bool] | None = None,
     ) -> Result:
@@ -319,6 +326,7 @@ class Experiment:
             strategy=strategy,
             executor=executor,
             workers=workers,
+            artifact_path=artifact_path,
             progress=progress,
             wanted=wanted,
         ).run()

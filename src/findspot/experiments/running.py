@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from findspot.core.ids import new_uid
@@ -14,6 +15,7 @@ from findspot.core.records import Snapshot, StepRecord, document_digest, now
 from findspot.engine.caching.reusing import leads_to
 from findspot.engine.executors import check_executor, stays_here
 from findspot.engine.launching import JobOptions, launch
+from findspot.engine.logged.publishing import path_of_job, values_of
 from findspot.experiments.alone import alone
 from findspot.experiments.cells import Cell, DataProgram, context_of, loaded_datum
 from findspot.experiments.design import Design
@@ -56,6 +58,7 @@ class Running:
         strategy: Strategy,
         executor: str | None,
         workers: int | None,
+        artifact_path: str | Path | None = None,
         progress: Listener | None,
         wanted: Callable[[str, int], bool] | None = None,
     ) -> None:
@@ -66,6 +69,7 @@ class Running:
         self.strategy = strategy
         self.executor = executor
         self.workers = workers
+        self.artifact_path = artifact_path
         self.progress = progress
         self.wanted = wanted
         self.notes: list[str] = []
@@ -76,6 +80,9 @@ class Running:
         design, space = self.design, self.space
         # What is none must not take the number of a run.
         check_executor(self.executor or space.settings.executor)
+        of_cells = {"condition": "baseline", "replicate": "0"}
+        known = values_of("job", self.project, design.name, of_cells)
+        path_of_job(space, self.artifact_path, known, self.project)
         cells = self._cells()
         with ExitStack() as held:
             said = len(self.notes)
@@ -291,6 +298,7 @@ class Running:
             experiment=design.name,
             executor=self.executor,
             workers=self.workers,
+            artifact_path=self.artifact_path,
             cache="refresh" if self.strategy == "rerun" else "on",
             labels={RUN: number, "strategy": self.strategy},
             on_step=on_step,
