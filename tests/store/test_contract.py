@@ -8,6 +8,7 @@ import random
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +25,9 @@ SIZES = [0, 1, 1000, MIB - 1, MIB, 8 * MIB - 1, 8 * MIB, 9 * MIB + 3]
 ABSENT = hash_bytes(b"never stored")
 
 
-def some_bytes(size: int, seed: int = 0) -> bytes:
-    return random.Random(seed).randbytes(size)
+@cache
+def some_bytes(size: int) -> bytes:
+    return random.Random(0).randbytes(size)
 
 
 def read_open(store: BlobStore, digest: Digest) -> None:
