@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from experiment_pieces import counted, counts, numbers
-from findspot import Workspace, load_artifact
+from findspot import FindspotError, Workspace, load_artifact
 from findspot.core.records import JobUpdate
 from findspot.experiments.context import CellContext
 from findspot.experiments.errors import BeingRun, NoRun
@@ -241,6 +241,26 @@ def test_data_that_load_what_has_changed_are_made_again(ws: Workspace) -> None:
     assert experiment().run(strategy="resume").ran == 0
     ws.save_artifact(30, "weight")
     assert experiment().run(strategy="resume").ran == 2
+
+
+@pytest.mark.parametrize("mine", [{"format": 2}, [1], "[1]", '{"format": 2}', b"bytes"])
+def test_what_users_save_under_its_names_does_not_matter(
+    ws: Workspace, tmp_path: Path, mine: Any
+) -> None:
+    ws.save_artifact(mine, "counted/run")
+    first = counted(tmp_path, replicates=2).run()
+    ws.save_artifact(mine, "counted/run")
+    ws.save_artifact(mine, "counted/cells", labels={"run": first.run})
+    assert counted(tmp_path, replicates=2).run(strategy="resume").ran == 0
+    assert counted(tmp_path).run(strategy="resume").ran == 2
+    assert counted(tmp_path).run().run == first.run + 2
+
+
+def test_options_that_cannot_be_take_no_number(ws: Workspace, tmp_path: Path) -> None:
+    for options in ({"workers": -1}, {"workers": "many"}, {"executor": "proceses"}):
+        with pytest.raises(FindspotError):
+            counted(tmp_path).run(**options)
+    assert counted(tmp_path).run().run == 1
 
 
 def test_of_threads_that_resume_at_once_one_does(ws: Workspace, tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def choose_values(
     Raises:
         CheckFailed, BadArtifactPath, UnknownScheme, InvalidName, UnknownExecutor: as `launch`.
     """
-    _check_options(options)
+    check_options(options)
     project = space.project if options.project is None else options.project
     check_name(project, "project name")
     if options.experiment is not None:
@@ -215,7 +215,7 @@ def launch(
     )
 
 
-def _check_options(options: JobOptions) -> None:
+def check_options(options: JobOptions) -> None:
     """What the types say, for those who do not check them: before there is a job, and also where
     an earlier one is repeated, which uses few of them.
 

@@ -46,9 +46,12 @@ def read_index(
     try:
         text = space.load_version(record, space.catalog.files(record.uid))
         document = json.loads(text)
-    except (FindspotError, ValueError):  # its bytes are gone: the steps' records still say it all
+    # Its bytes are gone, or it is something of the user's: the steps' records still say it all.
+    except (FindspotError, ValueError, TypeError):
         return None
-    if document.get("format") != FORMAT or document["jobs"] != [job.id for job in run.jobs]:
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        return None
+    if document.get("jobs") != [job.id for job in run.jobs]:
         return None
     cells = [_cell(row) for row in document["cells"]]
     return {(cell.condition, cell.replicate): cell for cell in cells}

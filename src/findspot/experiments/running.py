@@ -14,7 +14,7 @@ from findspot.core.ids import new_uid
 from findspot.core.records import Snapshot, StepRecord, document_digest, now
 from findspot.engine.caching.reusing import leads_to
 from findspot.engine.executors import check_executor, stays_here
-from findspot.engine.launching import JobOptions, launch
+from findspot.engine.launching import JobOptions, check_options, launch
 from findspot.engine.logged.publishing import path_of_job, values_of
 from findspot.experiments.alone import alone
 from findspot.experiments.cells import Cell, DataProgram, context_of, loaded_datum
@@ -80,6 +80,7 @@ class Running:
         design, space = self.design, self.space
         # What is none must not take the number of a run.
         check_executor(self.executor or space.settings.executor)
+        check_options(JobOptions(workers=self.workers))
         of_cells = {"condition": "baseline", "replicate": "0"}
         known = values_of("job", self.project, design.name, of_cells)
         path_of_job(space, self.artifact_path, known, self.project)
