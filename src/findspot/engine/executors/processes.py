@@ -11,10 +11,15 @@ from typing import Any
 from findspot.engine.capturing.descriptors import words_folder
 from findspot.engine.code.project import changed_code
 from findspot.engine.executors.deaths import Death
+from findspot.engine.executors.interrupts import (
+    held_back,
+    perform_interruptibly,
+    wait_undisturbed,
+)
 from findspot.engine.executors.pooled import Outcome
 from findspot.engine.resources.budgets import Claim, Supply
 from findspot.engine.resources.cards import VISIBLE
-from findspot.engine.workers import Place, perform_batch
+from findspot.engine.workers import Place
 
 KEPT = 60
 """Seconds that idle workers stay, so that the next job finds them started."""
@@ -45,12 +50,13 @@ class ProcessPool:
     def submit(
         self, number: int, payload: bytes, claim: Claim | None, done: Callable[[Outcome], None]
     ) -> None:
-        pool = self._seeing(claim) if claim is not None and claim.cards else self._seeing_all()
-        try:
-            future: Future[bytes] = pool.submit(perform_batch, payload)
-        except Exception as error:  # the pool broke a moment ago
-            future = Future()
-            future.set_exception(error)
+        with held_back():
+            pool = self._seeing(claim) if claim is not None and claim.cards else self._seeing_all()
+            try:
+                future: Future[bytes] = pool.submit(perform_interruptibly, payload)
+            except Exception as error:  # the pool broke a moment ago
+                future = Future()
+                future.set_exception(error)
         future.add_done_callback(lambda ended: done(ended.exception() or ended.result()))
 
     def abort(self, number: int) -> None:
@@ -81,7 +87,10 @@ class ProcessPool:
             from loky import get_reusable_executor
 
             self._pool = get_reusable_executor(
-                max_workers=self.workers, timeout=KEPT, env=_environment()
+                max_workers=self.workers,
+                timeout=KEPT,
+                initializer=wait_undisturbed,
+                env=_environment(),
             )
         return self._pool
 
@@ -99,6 +108,7 @@ class ProcessPool:
             found = self._with_cards[cards] = ProcessPoolExecutor(
                 max_workers=min(sharing, self.workers),
                 timeout=KEPT,
+                initializer=wait_undisturbed,
                 env={**_environment(), VISIBLE: ",".join(cards)},
             )
         return found

@@ -1,0 +1,57 @@
+"""Ctrl-C and worker processes: the terminal sends it to all of them, but the job's process decides.
+
+A worker that starts or waits for work is not to be heard of then; a step that runs is interrupted.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from types import FrameType
+
+_MASKS = hasattr(signal, "pthread_sigmask")
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Processes that are started in its block are not interrupted before `wait_undisturbed`.
+
+    They inherit the mask, as do threads that start others later.
+    """
+    if not _MASKS:
+        yield
+        return
+    # It is started with the first worker, and up to Python 3.13 takes the mask off when it is.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def wait_undisturbed() -> None:
+    """Make this process, which is a worker, ignore Ctrl-C while it has nothing to do.
+
+    By a handler of its own: what a step starts would inherit that a signal is ignored.
+    """
+    signal.signal(signal.SIGINT, _ignore)
+    if _MASKS:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def perform_interruptibly(payload: bytes) -> bytes:
+    """As `findspot.engine.workers.perform_batch`; Ctrl-C interrupts the step that runs."""
+    from findspot.engine.workers import perform_batch
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return perform_batch(payload)
+    finally:
+        signal.signal(signal.SIGINT, _ignore)
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """Nothing: the job's process is told as well, and ends this one."""

@@ -1,0 +1,94 @@
+"""Ctrl-C while worker processes run: the terminal sends it to all of them at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from commands import argv
+from findspot import Workspace
+
+FLOW = """
+import time
+from pathlib import Path
+from findspot import pipeline, task
+
+@task
+def wait(n: int) -> int:
+    Path(f"began-{n}").touch()
+    time.sleep(60)
+    return n
+
+@pipeline
+def waiting():
+    return {"waited": wait(1)}
+"""
+
+
+def of_group(leader: int) -> list[psutil.Process]:
+    """The living processes of a group, without its leader."""
+    found = []
+    for process in psutil.process_iter(["status"]):
+        try:
+            same = os.getpgid(process.pid) == leader != process.pid
+        except ProcessLookupError:
+            continue
+        if same and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(process)
+    return found
+
+
+def until(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def workers(leader: int) -> list[psutil.Process]:
+    found = []
+    for process in of_group(leader):
+        try:
+            found += [process] if "loky.backend.popen" in " ".join(process.cmdline()) else []
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["a worker starts", "it imports", "a step runs"])
+def test_one_message_and_nothing_left_running(tmp_path: Path, moment: str) -> None:
+    (tmp_path / "flow.py").write_text(FLOW)
+    with Workspace(tmp_path) as ws:
+        ws.init()
+        job = subprocess.Popen(
+            argv("run", "flow.py:waiting", "--executor", "processes", "--workers", "3"),
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            if moment == "a step runs":
+                until((tmp_path / "began-1").exists)
+            else:
+                until(lambda: workers(job.pid))
+                time.sleep(0.1 if moment == "it imports" else 0.0)
+            os.killpg(job.pid, signal.SIGINT)
+            out, err = job.communicate(timeout=30)
+        finally:
+            job.kill()
+        assert (job.returncode, out) == (130, "")
+        recorded = ws.list_jobs()[0]
+        resume = f"Go on: findspot job resume {recorded.id}"
+        assert err.splitlines() == ["findspot: interrupted", resume]
+        assert recorded.status == "interrupted"
+        until(lambda: not of_group(job.pid))
