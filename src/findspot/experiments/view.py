@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -159,7 +160,7 @@ def write_anew(
     space: ArtifactSpace, record: VersionRecord, files: tuple[FileEntry, ...], target: str
 ) -> None:
     """Make a file or folder a copy of a version, whatever is there; nothing half-written stays."""
-    os.makedirs(os.path.dirname(target), exist_ok=True)
+    _make_folder(os.path.dirname(target))
     _remove(target)
     try:
         _write(space, record, files, target)
@@ -168,10 +169,25 @@ def write_anew(
         raise
 
 
+def _make_folder(folder: str) -> None:
+    """As `os.makedirs`, for folders that mostly are not there: it does not look first."""
+    try:
+        os.mkdir(folder)
+    except FileNotFoundError:
+        _make_folder(os.path.dirname(folder))
+        os.makedirs(folder, exist_ok=True)
+    except FileExistsError:
+        os.makedirs(folder, exist_ok=True)  # which tells a folder from a file
+
+
 def _remove(target: str) -> None:
-    if os.path.isdir(target) and not os.path.islink(target):
+    try:
+        mode = os.lstat(target).st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(mode):
         shutil.rmtree(target)
-    elif os.path.lexists(target):
+    else:
         os.unlink(target)
 
 
