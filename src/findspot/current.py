@@ -158,7 +158,8 @@ def set_environment(
     Args:
         project: made where it is not there; None: as it is.
         artifact_path: where copies of what jobs make and log are published: a folder or a URL, with
-            variables such as ``{{project}}`` and ``{{job.id}}``; None: as it is.
+            variables such as ``{{project}}`` and ``{{job.id}}``; None: as it is; an empty text:
+            the session has none of its own any more.
 
     Returns:
         the project and the artifact path in force for it: its own of ``findspot.toml``, else that
@@ -170,12 +171,13 @@ def set_environment(
     from findspot.engine.logged.publishing import checked, inherited_path, set_artifact_path
 
     space = current_space()
-    if artifact_path is not None:
+    unset = artifact_path == ""
+    if artifact_path is not None and not unset:
         checked(artifact_path)
     if project is not None:
         space.use_project(project)
     if artifact_path is not None:
-        set_artifact_path(artifact_path)
+        set_artifact_path(None if unset else artifact_path)
     return space.project, inherited_path(space, space.project)
 
 

@@ -379,3 +379,11 @@ def test_plugins_are_added_without_running_them(workspace: Path, findspot: Comma
     (plugin / "focus.py").write_text("def f(: pass")
     broken = findspot("plugins", "add", "lens")
     assert (broken.code, "focus.py:1" in broken.err) == (2, True)
+
+
+def test_the_artifact_path_of_a_job_is_shown(flow: Path, findspot: Command) -> None:
+    assert findspot("run", "flow.py:halving", "--artifact-path", "out/{{step}}").code == 0
+    shown = findspot("job", "show", "latest").out
+    assert f"artifact path  {flow.parent}/out/{{{{step}}}}" in shown
+    assert findspot("run", "flow.py:halving").code == 0
+    assert "artifact path" not in findspot("job", "show", "latest").out

@@ -131,6 +131,10 @@ def test_the_environment_says_what_is_in_force(
     with pytest.raises(UnknownScheme):
         set_environment(project="wine", artifact_path="ftp://host/out")
     assert set_environment() == ("iris", f"{tmp_path}/iris")
+    assert set_environment(artifact_path="", project="default") == (
+        "default",
+        str(ws.folder / "far"),
+    )
     assert "wine" not in ws.projects()
 
 

@@ -52,6 +52,7 @@ def print_job(job: Job, *, failure_to: TextIO) -> None:
             ("inputs", {name: v.uri for name, v in job.inputs.items()}),
             ("read", [source_text(source) for source in job.sources]),
             ("labels", dict(job.labels)),
+            ("artifact path", job.record.options.get("artifact_path")),
             ("seed", job.seed),
             ("metrics", {name: round(value, 6) for name, value in job.metrics.items()}),
             ("commit", commit + (" (with changes)" if git.get("dirty") else "")),
