@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from experiment_pieces import DATA, counted, numbers, save
-from findspot import CheckFailed, FindspotError, Workspace
+from findspot import CheckFailed, ExternalArtifact, FindspotError, NotFound, Workspace
 from findspot.experiments.context import CellContext
 from findspot.experiments.experiment import Experiment, Strategy
 from findspot.experiments.results import Result
@@ -236,3 +236,25 @@ def test_a_debugged_cell_is_given_what_a_run_gives_it(ws: Workspace) -> None:
         assert [experiment.debug(replicate=r).context.metrics["sum"] for r in (0, 1)] == [5.0, 7.0]
     assert items == [[1], saved]
     assert experiment.run().metrics["sum"]["baseline"] == [5.0, 7.0]
+
+
+def test_an_item_may_be_an_artifact_that_is_named(ws: Workspace) -> None:
+    def length(data: list[int], ctx: CellContext) -> None:
+        ctx.log_metric("length", len(data))
+
+    def experiment() -> Experiment:
+        named = [ExternalArtifact(name="numbers"), ExternalArtifact(name="numbers", version=1)]
+        items = [*named, ExternalArtifact([1, 2, 3, 4])]
+        return Experiment(name="named", datasource=items, pipeline=[length])
+
+    first = ws.save_artifact([1], "numbers")
+    result = experiment().run()
+    assert result.metrics["length"] == {"baseline": [1.0, 1.0, 4.0]}
+    assert first.uid in result.job.steps["baseline/0"].record.inputs.values()
+    ws.save_artifact([1, 2], "numbers")
+    assert experiment().debug(replicate=0).context.metrics == {"length": 2.0}
+    again = experiment().run(strategy="resume")
+    assert (again.ran, again.metrics["length"]) == (1, {"baseline": [2.0, 1.0, 4.0]})
+    ws.delete_artifact("numbers")
+    with pytest.raises(NotFound):
+        experiment().run(strategy="resume")

@@ -7,6 +7,7 @@ import math
 import pytest
 
 from findspot import Workspace, list_jobs
+from findspot.core.errors import InvalidName
 from findspot.experiments.context import CellContext
 from findspot.experiments.experiment import Experiment
 from findspot.experiments.results import Result
@@ -40,6 +41,12 @@ def test_a_saved_plot_is_what_a_job_drew_of_the_values(ws: Workspace, result: Re
     upstream = version.lineage("upstream")
     assert ws.get_artifact("drawn/run").uid in upstream.versions
     assert len(result.jobs) == len(ws.list_jobs(experiment="drawn")) == 1
+
+
+def test_a_key_that_cannot_be_makes_no_job(ws: Workspace, result: Result) -> None:
+    with pytest.raises(InvalidName):
+        result.plot("m", save="figures/../m")
+    assert not list_jobs(name="plot")
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from findspot import FindspotError, Workspace
+from findspot import CheckFailed, FindspotError, Workspace
 from findspot.experiments.context import CellContext
 from findspot.experiments.experiment import Experiment
 from findspot.experiments.treatments import Treatment, grid, random_search
@@ -99,3 +99,29 @@ def test_an_optimiser_that_asks_for_nothing_is_an_error(ws: Workspace) -> None:
 
     with pytest.raises(FindspotError, match="asked for no treatment"):
         Experiment(name="x", datasource=[0.0], pipeline=[loss]).optimise(Silent())
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ([Treatment("a", {"x": 1.0}), Treatment("a", {"x": 2.0})], "two treatments of this name"),
+        (["a"], "it is a str"),
+        ([Treatment("tried", {"x": 2.0})], "was another one"),
+    ],
+)
+def test_what_an_optimiser_may_not_ask_for(ws: Workspace, asked: list[Any], message: str) -> None:
+    class Asking:
+        def ask(self) -> list[Any]:
+            return asked
+
+        def tell(self, results: Any) -> None:
+            raise AssertionError("nothing has run")
+
+    def step(data: None, x: float = 0.0) -> None: ...
+
+    experiment = Experiment(
+        name="asked", pipeline=[step], treatments=[Treatment("tried", {"x": 1.0})]
+    )
+    with pytest.raises(CheckFailed, match=message):
+        experiment.optimise(Asking())
+    assert not ws.list_jobs()

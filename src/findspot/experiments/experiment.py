@@ -38,7 +38,8 @@ class Experiment:
     Args:
         name: new among the experiments of the project. None: made of the pipeline's signature, the
             same in every process.
-        datasource: a function of ctx called once a replicate, a list with an item a replicate, or
+        datasource: a function of ctx called once a replicate, a list with an item a replicate
+            (values, versions, or `ExternalArtifact`: the version that it names when it runs), or
             the `artifact_datasource` of another experiment. None: the steps are given None.
         pipeline: tasks (or functions, or objects with ``__call__``) that are applied in turn to
             (data, ctx) or only to data; or a `@pipeline`.

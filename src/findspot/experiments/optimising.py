@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from findspot.core.errors import FindspotError
+from findspot.core.errors import CheckFailed, FindspotError
+from findspot.experiments.design import Checks
 from findspot.experiments.history import give_up
 from findspot.experiments.running import means_of
 from findspot.experiments.treatments import Optimiser, StagedOptimiser, Treatment
@@ -29,7 +30,7 @@ class Search:
         result: Result | None = None
         done = 0
         while rounds is None or done < rounds:
-            asked = {treatment.name: treatment for treatment in optimiser.ask()}
+            asked = self._asked(optimiser)
             if not asked:
                 break
             done += 1
@@ -44,6 +45,23 @@ class Search:
                 "The optimiser asked for no treatment.", how="Its ask() must return some at first."
             )
         return result
+
+    def _asked(self, optimiser: Optimiser) -> dict[str, Treatment]:
+        """What the optimiser asks for next.
+
+        Raises:
+            CheckFailed: lists what is no treatment, and names that mean two.
+        """
+        checks = Checks()
+        given = list(optimiser.ask())
+        asked = checks.treatments(given)
+        for name, treatment in asked.items():
+            before = self._tried.get(name)
+            if before is not None and before.parameters != treatment.parameters:
+                checks.add(name, "an earlier treatment of this name was another one", "Rename it.")
+        if checks.problems:
+            raise CheckFailed("What the optimiser asks for", checks.problems)
+        return asked
 
     def _stages(
         self, optimiser: StagedOptimiser, asked: dict[str, Treatment]

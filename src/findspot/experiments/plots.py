@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from findspot.core.names import check_key
 from findspot.experiments.statistics import bca_interval, describe
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def save_figure(
     parameters, so that it can be drawn again from its record alone."""
     from findspot.engine.targets.scripts import start_job
 
+    key = check_key(key)
     labels = {"experiment": result.experiment, "run": result.run}
     with start_job(
         space,

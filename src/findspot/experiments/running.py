@@ -373,12 +373,13 @@ def datum_of(experiment: Experiment, design: Design, condition: str, replicate: 
     source = design.source
     if source is None:
         return None
-    if isinstance(source, ListSource):
-        return source.item(replicate)
     if isinstance(source, FunctionSource):
         return DataProgram(source.step).run(context_of(data_cell(design, replicate), None, None))
     space = experiment.space()
-    data = source.data(space, source.run(space, space.project), [condition], [])
+    project = experiment._project(space)
+    if isinstance(source, ListSource):
+        return source.item(replicate, space, project)
+    data = source.data(space, source.run(space, project), [condition], [])
     found = data[condition, replicate].source
     assert found is not None
     return loaded_datum(space, source.loader, found)

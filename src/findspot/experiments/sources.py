@@ -62,17 +62,17 @@ class ListSource:
     def replicates(self) -> int:
         return len(self.items)
 
-    def item(self, replicate: int) -> Any:
+    def item(self, replicate: int, space: ArtifactSpace, project: str) -> Any:
         """One of them as a step is given it: what is done to it does nothing to the list."""
         from findspot.artifacts.version import ArtifactVersion
 
-        item = self.items[replicate]
+        item = _found(space, project, self.items[replicate])
         return item.load() if isinstance(item, ArtifactVersion) else copy.deepcopy(item)
 
     def data(self, space: ArtifactSpace, project: str, name: str) -> list[Datum]:
         """The items; what is not plain is saved, where it is not the newest version already."""
         return [
-            self._datum(space, project, f"{name}/data/{index}", item)
+            self._datum(space, project, f"{name}/data/{index}", _found(space, project, item))
             for index, item in enumerate(self.items)
         ]
 
@@ -91,6 +91,20 @@ class ListSource:
             space.catalog.write(Batch(versions=[new]))
             newest = new.record
         return Datum(newest.digest, version=ArtifactVersion(space, newest, new.files))
+
+
+def _found(space: ArtifactSpace, project: str, item: Any) -> Any:
+    """What an item is: of an artifact that is named, the version that it is now.
+
+    Raises:
+        NotFound: there is none.
+    """
+    from findspot.artifacts.version import ArtifactVersion
+    from findspot.engine.targets.external import ExternalArtifact
+
+    if not isinstance(item, ExternalArtifact):
+        return item
+    return item.value if item.has_value else ArtifactVersion(space, item.find(space, project))
 
 
 @dataclass(frozen=True)
