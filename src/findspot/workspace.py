@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from findspot.artifacts.signing import SignatureCheck
     from findspot.artifacts.space import ArtifactLike
     from findspot.artifacts.transfer import TransferReport
+    from findspot.catalog.protocol import JobGroup
     from findspot.core.errors import Problem
     from findspot.core.records import JobStatus, Link, Signature, Snapshot
     from findspot.engine.context import JobContext
@@ -162,6 +163,13 @@ class Workspace(ArtifactSpace):
         from findspot.experiments.recorded import list_experiments
 
         return list_experiments(self, project=project, limit=limit, cursor=cursor)
+
+    def list_job_groups(self, *, project: str | None = None) -> list[JobGroup]:
+        """The names that jobs share by ``run(..., experiment="sweep")`` and no `Experiment` has,
+        those with the newest jobs first. Their jobs: ``list_jobs(experiment="sweep")``."""
+        where, catalog = self._project(project), self.existing_catalog
+        found = catalog.job_groups(where)
+        return [g for g in found if catalog.find_version(where, f"{g.name}/run") is None]
 
     def get_experiment(self, name: str, *, project: str | None = None) -> RecordedExperiment:
         """An experiment as its runs recorded it, by its name; `NotFound` where there is none."""

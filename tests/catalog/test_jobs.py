@@ -303,3 +303,19 @@ def test_snapshots_are_numbered_and_equal_ones_recorded_once(catalog: Catalog) -
     assert catalog.find_snapshot("plugin", "default", "none") is None
     assert catalog.find_snapshot("plugin", "other", "tools") is None
     assert catalog.check() == []
+
+
+def test_jobs_are_counted_by_the_name_of_their_experiment(catalog: Catalog) -> None:
+    jobs = [
+        new_job(seconds=1, experiment="sweep"),
+        new_job(seconds=2, experiment="trial"),
+        new_job(seconds=3, experiment="sweep"),
+        new_job(seconds=4),
+        new_job(seconds=5, experiment="sweep", project="iris"),
+    ]
+    catalog.write(Batch(jobs=jobs))
+    groups = catalog.job_groups(jobs[0].project)
+    assert [(group.name, group.jobs) for group in groups] == [("sweep", 2), ("trial", 1)]
+    assert groups[0].newest == jobs[2].created
+    assert [group.jobs for group in catalog.job_groups("iris")] == [1]
+    assert catalog.job_groups("nobody") == []

@@ -252,7 +252,11 @@ def test_mistakes_are_said(
     assert (done.code, done.out) == (code, "")
     assert said in done.err
     assert "Traceback" not in done.err
-    assert findspot("experiments", "--json").document() == {"experiments": [], "next": None}
+    assert findspot("experiments", "--json").document() == {
+        "experiments": [],
+        "shared_names": [],
+        "next": None,
+    }
     assert Workspace().list_artifacts(name="compare/run") == []
 
 

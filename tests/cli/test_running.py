@@ -387,3 +387,23 @@ def test_the_artifact_path_of_a_job_is_shown(flow: Path, findspot: Command) -> N
     assert f"artifact path  {flow.parent}/out/{{{{step}}}}" in shown
     assert findspot("run", "flow.py:halving").code == 0
     assert "artifact path" not in findspot("job", "show", "latest").out
+
+
+def test_names_that_jobs_share_are_listed(flow: Path, findspot: Command) -> None:
+    empty = findspot("experiments")
+    assert "No experiment was run yet." in empty.err
+    for x in (1, 2):
+        findspot("run", "flow.py:halving", "-p", f"x={x}", "-e", "sweep")
+    findspot("run", "flow.py:halving", "-e", "trial")
+    listed = findspot("experiments")
+    assert [line.split()[:2] for line in listed.out.splitlines()[-2:]] == [
+        ["trial", "1"],
+        ["sweep", "2"],
+    ]
+    assert "findspot jobs --experiment NAME" in listed.err
+    document = findspot("experiments", "--json").document()
+    assert document["experiments"] == []
+    assert [(g["name"], g["jobs"]) for g in document["shared_names"]] == [
+        ("trial", 1),
+        ("sweep", 2),
+    ]

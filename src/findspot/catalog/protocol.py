@@ -62,6 +62,19 @@ class Repeatable:
     blobs: frozenset[Digest]
 
 
+@dataclass(frozen=True, slots=True)
+class JobGroup:
+    """The jobs of a project that carry the same experiment's name.
+
+    Args:
+        newest: when the newest of them was created.
+    """
+
+    name: str
+    jobs: int
+    newest: datetime
+
+
 @dataclass(slots=True)
 class Batch:
     """Changes that are recorded together or not at all, in the order of the fields."""
@@ -350,6 +363,10 @@ class Catalog(Protocol):
     def job(self, id: str) -> JobRecord | None: ...
 
     def search_jobs(self, query: JobQuery) -> Page[JobRecord]: ...
+
+    def job_groups(self, project: str) -> list[JobGroup]:
+        """The experiments' names that jobs carry, those with the newest jobs first."""
+        ...
 
     def steps(self, job: str) -> list[StepRecord]:
         """The steps of a job in their order of position."""

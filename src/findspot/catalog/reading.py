@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from findspot.catalog.database import Database, Row, chunks, marks
+from findspot.catalog.protocol import JobGroup
 from findspot.catalog.rows import (
     IN_STORE,
     JOB,
@@ -18,6 +19,7 @@ from findspot.catalog.rows import (
     job_input_from,
     log_from,
     metric_from,
+    moment,
     snapshot_from,
     step_from,
     version_from,
@@ -51,6 +53,15 @@ class CatalogReader:
 
     def projects(self) -> list[str]:
         return [row[0] for row in self._database.rows("SELECT name FROM projects ORDER BY name")]
+
+    def job_groups(self, project: str) -> list[JobGroup]:
+        rows = self._database.rows(
+            "SELECT experiment, COUNT(*), MAX(created) FROM jobs"
+            " WHERE project = ? AND experiment IS NOT NULL"
+            " GROUP BY experiment ORDER BY MAX(created) DESC, experiment",
+            (project,),
+        )
+        return [JobGroup(name, int(jobs), moment(newest)) for name, jobs, newest in rows]
 
     def version(self, uid: str) -> VersionRecord | None:
         row = self._database.row(f"SELECT {VERSION} FROM versions v WHERE v.uid = ?", (uid,))

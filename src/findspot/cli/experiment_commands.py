@@ -60,35 +60,47 @@ def experiments(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List experiments, those with the newest runs first."""
+    """List experiments, those with the newest runs first; and names that jobs merely share."""
     from findspot.cli.printing import age, coloured, note, print_json, print_table
 
-    found = existing_workspace().list_experiments(project=project, limit=limit, cursor=cursor)
+    workspace = existing_workspace()
+    found = workspace.list_experiments(project=project, limit=limit, cursor=cursor)
+    groups = workspace.list_job_groups(project=project)[:limit] if cursor is None else []
     if as_json:
         listed = [
             {"name": each.name, "project": each.project, "newest": each.newest.to_json()}
             for each in found
         ]
-        print_json({"experiments": listed, "next": found.next})
+        shared = [{"name": g.name, "jobs": g.jobs, "newest": g.newest.isoformat()} for g in groups]
+        print_json({"experiments": listed, "shared_names": shared, "next": found.next})
         return
-    newest = [(each, each.newest) for each in found]
-    print_table(
-        ("experiment", "run", "status", "cells", "failed", "started"),
-        (
+    if found or not groups:
+        print_table(
+            ("experiment", "run", "status", "cells", "failed", "started"),
             (
-                each.name,
-                run.number,
-                coloured(run.status),
-                f"{run.finished}/{run.total}",
-                run.failed or "",
-                age(run.started),
-            )
-            for each, run in newest
-        ),
-        empty="No experiment was run yet. Run one: findspot experiment run file.py:name\n"
-        "Jobs that carry an experiment's name: findspot jobs --experiment NAME",
-        whole=("experiment", "status", "cells", "started"),
-    )
+                (
+                    each.name,
+                    run.number,
+                    coloured(run.status),
+                    f"{run.finished}/{run.total}",
+                    run.failed or "",
+                    age(run.started),
+                )
+                for each, run in ((each, each.newest) for each in found)
+            ),
+            empty="No experiment was run yet. Run one: findspot experiment run file.py:name",
+            whole=("experiment", "status", "cells", "started"),
+        )
+    if groups:
+        if found:
+            typer.echo()
+        print_table(
+            ("name shared by jobs", "jobs", "newest"),
+            ((group.name, group.jobs, age(group.newest)) for group in groups),
+            empty="",
+            whole=("name shared by jobs", "jobs", "newest"),
+        )
+        note("The jobs of a name: findspot jobs --experiment NAME")
     if found.next is not None:
         note(f"There are more: findspot experiments --after {found.next}")
 
