@@ -107,6 +107,7 @@ def test_an_experiment_is_run_shown_and_listed(findspot: Command, file: Path) ->
     assert document["runs"][0]["cells"] == {"total": 18, "finished": 18, "failed": 0}
     assert [each["metric"] for each in document["hypotheses"]] == ["accuracy"]
     assert re.search(r"compare +1 +finished +18/18", findspot("experiments").out)
+    assert findspot("experiments", "--json").document()["shared_names"] == []
 
 
 @pytest.mark.slow

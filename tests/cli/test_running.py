@@ -336,7 +336,7 @@ def test_the_tutorial(tutorial: Path, findspot: Command) -> None:
     assert written.out == "out/rescaled_figure.png\n"
     assert (tutorial / "out" / "rescaled_figure.png").read_bytes().startswith(b"\x89PNG")
     again = findspot("artifact", "download", "rescaled_figure", "--to", "out")
-    assert (again.code, "--force" in again.err) == (1, True)
+    assert (again.code, "--force" in again.err) == (4, True)
     assert findspot("artifact", "download", "rescaled_figure", "--to", "out", "--force").code == 0
 
     listed = findspot("plugins", "--json").document()
