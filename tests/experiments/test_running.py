@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,22 @@ import numpy as np
 import pytest
 
 from experiment_pieces import DATA, MODEL, counted, counts, numbers, save, scale, total
-from findspot import FindspotError, JobContext, Workspace, current_job, pipeline, task
+from findspot import (
+    CachePolicy,
+    CheckFailed,
+    FindspotError,
+    JobContext,
+    Workspace,
+    current_job,
+    pipeline,
+    task,
+)
+from findspot.core.records import now
 from findspot.experiments.artifact import Artifact
 from findspot.experiments.context import CellContext
 from findspot.experiments.experiment import Experiment
 from findspot.experiments.progress import Progress
+from findspot.experiments.results import Result
 from findspot.experiments.treatments import Treatment
 
 EXECUTORS = [
@@ -381,3 +393,47 @@ def test_names_are_stable_across_processes(ws: Workspace) -> None:
     assert nameless.name == twin.name
     assert nameless.name.startswith("experiment-")
     assert Experiment(pipeline=[scale, total]).name != nameless.name
+
+
+def test_a_cell_occupies_what_its_steps_ask_for(ws: Workspace) -> None:
+    @task(cpus=0.5)
+    def first(data: float) -> float:
+        return data
+
+    @task(memory="900 TiB")
+    def greedy(data: float) -> float:
+        return data
+
+    modest = Experiment(name="modest", datasource=[1.0], pipeline=[first])
+    assert modest.run(executor="threads").status == "finished"
+    experiment = Experiment(name="greedy", datasource=[1.0], pipeline=[first, greedy])
+    with pytest.raises(CheckFailed, match=r"asks for more(.|\n)*of memory"):
+        experiment.run(executor="threads")
+    assert not ws.list_jobs(experiment="greedy")
+
+
+def test_the_cache_policies_of_steps_are_the_cells_too(
+    ws: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @task(cache=CachePolicy(expires=60.0, packages=("pytest",)))
+    def step(data: float, ctx: CellContext, k: float = 1.0) -> None:
+        ctx.log_metric("m", k)
+
+    def run(k: float) -> Result:
+        experiment = Experiment(name="aged", datasource=[1.0], pipeline=[step], parameters={"k": k})
+        return experiment.run(strategy="resume")
+
+    def reused(result: Result) -> bool:
+        return result.job.steps["baseline/0"].cached
+
+    run(1.0), run(2.0)
+    assert reused(run(1.0))
+    assert run(1.0).ran == 0
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "another")
+    changed = run(1.0)
+    assert (changed.ran, reused(changed)) == (1, False)
+    assert "the code has changed" in changed.notes[0]
+    later = now() + timedelta(seconds=61)
+    monkeypatch.setattr("findspot.engine.caching.reusing.now", lambda: later)
+    run(2.0)
+    assert not reused(run(1.0))

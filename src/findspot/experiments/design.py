@@ -11,6 +11,7 @@ from findspot.core.canonical import canonical_json, is_plain
 from findspot.core.digests import Digest, hash_bytes
 from findspot.core.errors import FindspotError, Problem
 from findspot.core.names import KEY_LENGTH, check_name
+from findspot.engine.caching.keys import policy_parts
 from findspot.engine.code.fingerprint import Fingerprint, fingerprint
 from findspot.engine.seeds import LARGEST, derive_seed
 from findspot.experiments.artifact import Artifact
@@ -170,9 +171,9 @@ def signature_of(steps: Sequence[ExperimentStep], parameters: Mapping[str, Any])
 def _of_step(step: ExperimentStep) -> Fingerprint:
     found = fingerprint(step.function)
     policy = step.options.policy
-    if policy is None or (policy.code and not policy.salt):
+    if policy is None or (policy.code and not policy.salt and not policy.packages):
         return found
-    digest = hash_bytes(canonical_json([found.digest if policy.code else None, policy.salt]))
+    digest = hash_bytes(canonical_json(policy_parts(policy, found.digest)))
     return Fingerprint(digest, found.parts, found.unfingerprintable, found.sources)
 
 

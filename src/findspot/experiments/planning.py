@@ -27,7 +27,7 @@ from findspot.graph.spec import (
     TaskGraph,
     TaskSpec,
 )
-from findspot.graph.task_options import TaskOptions
+from findspot.graph.task_options import CachePolicy, TaskOptions, byte_count
 
 _NO_ARGUMENTS: Mapping[str, Any] = {}  # one for all: there may be many cells
 
@@ -165,9 +165,31 @@ def _task_of(
             name,
             design.program_of(condition),
             design.code(condition),
-            TaskOptions(cache=all(step.options.policy is not None for step in design.steps)),
+            options_of([step.options for step in design.steps]),
         )
     return name
+
+
+def options_of(steps: Sequence[TaskOptions]) -> TaskOptions:
+    """How a whole cell is run: it occupies the most that any of its steps does, and is reused as
+    long as all of them may be. Retries and timeouts are each step's own.
+
+    >>> found = options_of([TaskOptions(cpus=2), TaskOptions(cpus=1, memory="1 kB")])
+    >>> found.cpus, found.memory, found.gpus
+    (2, 1000, None)
+    """
+    policies = [policy for step in steps if (policy := step.policy) is not None]
+    cache: bool | CachePolicy = False
+    if len(policies) == len(steps):
+        expires = min((p.expires for p in policies if p.expires is not None), default=None)
+        # Their code, salts and packages are in the digest of the cell's code.
+        cache = CachePolicy(expires=expires, single=any(policy.single for policy in policies))
+    return TaskOptions(
+        cache=cache,
+        cpus=max((step.cpus for step in steps if step.cpus is not None), default=None),
+        memory=max((byte_count(s.memory) for s in steps if s.memory is not None), default=None),
+        gpus=max((step.gpus for step in steps if step.gpus is not None), default=None),
+    )
 
 
 def _data_step(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from findspot.artifacts.saving import record_of
@@ -62,9 +63,9 @@ class Earlier:
         if not entry.complete or any(save.name not in entry.outputs for save in saves):
             return None
         if policy is not None and policy.expires is not None:
-            oldest = min((v.created for v in entry.outputs.values()), default=now())
+            oldest = self._oldest(entry)
             # Where the clock was set back since, they are of the future, which says nothing.
-            if abs((now() - oldest).total_seconds()) > policy.expires:
+            if oldest is None or abs((now() - oldest).total_seconds()) > policy.expires:
                 return None
         logged = entry.logged.get("outputs")
         if logged and self.versions(logged) is None:
@@ -85,6 +86,13 @@ class Earlier:
                 saved = Saved(twin.record, twin.files)
             made[save.name] = saved
         return made
+
+    def _oldest(self, entry: CacheEntry) -> datetime | None:
+        """When the first of its outputs was made; of a step without any, when its job began."""
+        if entry.outputs:
+            return min(version.created for version in entry.outputs.values())
+        job = self._space.catalog.job(entry.job)
+        return None if job is None else job.created
 
     def versions(self, outputs: Mapping[str, str]) -> dict[str, Saved] | None:
         """Versions by their uids; None where one of them, or its bytes, are gone."""
