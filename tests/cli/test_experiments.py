@@ -261,6 +261,19 @@ def test_mistakes_are_said(
     assert Workspace().list_artifacts(name="compare/run") == []
 
 
+def test_of_many_jobs_of_a_run_the_newest_are_shown(findspot: Command, file: Path) -> None:
+    for count in range(1, 6):
+        done = findspot(
+            "experiment", "resume", "compare.py:compare", "--no-plots", "--replicates", str(count)
+        )
+        assert done.code == 0, done.err
+    jobs = [job.id for job in Workspace().list_jobs()]
+    said = f"{', '.join(jobs[:3])} and 2 before"
+    assert f"1 ({said})" in done.out
+    assert said in findspot("experiment", "show", "compare").out
+    assert jobs[-1] not in findspot("experiment", "results", "compare").out
+
+
 def test_missing_runs_and_metrics_are_said(findspot: Command, file: Path) -> None:
     findspot("experiment", "run", "compare.py:compare", "--no-plots", "--replicates", "2")
     assert "There are: 1" in findspot("experiment", "results", "compare", "--run", "3").err

@@ -22,12 +22,15 @@ from findspot.cli.printing import (
 
 if TYPE_CHECKING:
     from findspot.artifacts.version import ArtifactVersion
+    from findspot.engine.jobs import Job
     from findspot.experiments.hypotheses import Verdict
     from findspot.experiments.recorded import RecordedExperiment
     from findspot.experiments.results import Result
 
 _KINDS = 10
 """Kinds of errors that are shown."""
+_JOBS = 3
+"""Jobs of a run that are shown."""
 _PRUNED = 5
 """Names of treatments that a search gave up that are shown."""
 
@@ -47,7 +50,7 @@ def print_result(
     print_fields(
         [
             ("experiment", result.experiment),
-            ("run", f"{result.run} ({', '.join(short_id(job.id) for job in result.jobs)})"),
+            ("run", f"{result.run} ({_jobs(result.jobs)})"),
             ("status", coloured(result.status)),
             ("cells", f"{done} of {total} finished{now}"),
             ("conditions", len(result.conditions)),
@@ -72,6 +75,12 @@ def print_result(
         if metric in result.metrics and (metrics is None or metric in metrics):
             ranked = ", ".join(f"{c} {_number(m)}" for c, m in result.ranking(metric, better))
             typer.echo(f"\n{metric}, {better} is better: {ranked}")
+
+
+def _jobs(jobs: Sequence[Job]) -> str:
+    """The newest of them: a search may have hundreds."""
+    shown = ", ".join(short_id(job.id) for job in jobs[:_JOBS])
+    return f"{shown} and {len(jobs) - _JOBS} before" if len(jobs) > _JOBS else shown
 
 
 def _pruned(names: Sequence[str]) -> str:
@@ -172,7 +181,7 @@ def print_experiment(experiment: RecordedExperiment, *, run: int | None) -> None
                 age(each.started),
                 f"{each.finished}/{each.total}",
                 each.failed or "",
-                ", ".join(short_id(job.id) for job in each.jobs),
+                _jobs(each.jobs),
             )
             for each in chosen
         ),
