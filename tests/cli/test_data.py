@@ -47,7 +47,7 @@ def test_what_a_job_read_is_shown_with_it_and_in_the_lineage(
     shown = findspot("job", "show", "latest").out
     assert f"{source['url']} (4 B, {source['digest']})" in shown
     assert job["inputs"]["extra"] in shown
-    (output,) = job["outputs"]
+    (output,) = job["outputs"].values()
     assert f"data = {source['url']} (4 B" in findspot("lineage", output).out
     assert findspot("lineage", output, "--json").document()["sources"] == [source]
 
@@ -59,9 +59,9 @@ def test_a_copy_that_was_not_published_is_a_warning_at_the_end(
     (workspace / "taken").write_text("a file, where a folder is wanted")
     ran = findspot("run", "make.py:make", "--artifact-path", "taken/{{name}}")
     assert ran.code == 0
-    assert "warning: The artifact 'output' was not published: " in ran.err
+    assert "warning: The artifact 'make/output' was not published: " in ran.err
     assert (
-        "warning: The artifact 'output' was not published: "
+        "warning: The artifact 'make/output' was not published: "
         in findspot("job", "show", "latest").out
     )
 
