@@ -234,6 +234,33 @@ def test_a_connection_that_went_silent_is_given_up_and_asked_anew(
         let_go.set()
 
 
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_so_is_one_by_which_little_is_sent(
+    s3_through_proxy: tuple[str, Proxy], monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    monkeypatch.setattr(object_clients, "SILENCE", timedelta(seconds=0.5))
+    url, proxy = s3_through_proxy
+    store = ObjectBlobStore(url)
+    let_go, silent = threading.Event(), iter([True])
+
+    def fall_silent(asked: Asked) -> None:
+        sent = "POST" if method == "DELETE" and "delete" in asked.path else asked.method
+        if sent in (method, "POST") and next(silent, False):
+            let_go.wait(60)
+
+    proxy.fault = fall_silent
+    began = time.monotonic()
+    try:
+        digest = store.put(b"sherds").digest
+        assert store.read(digest) == b"sherds"
+        assert store.delete(digest)
+        assert store.size(digest) is None
+        assert next(silent, None) is None, "it was silent once"
+        assert time.monotonic() - began < 20
+    finally:
+        let_go.set()
+
+
 @pytest.mark.slow
 def test_an_upload_that_fails_for_good_leaves_nothing(s3_through_proxy: tuple[str, Proxy]) -> None:
     url, proxy = s3_through_proxy

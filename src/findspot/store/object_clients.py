@@ -125,7 +125,7 @@ def new_client(place: Place, *, retries: int, reading: bool = False) -> ObjectSt
     Args:
         retries: how often a failed request is sent again, with growing pauses.
         reading: give a connection up that has gone silent, as one does whose other end vanished.
-            Not for uploads: while a part travels over a slow line, the server is silent too.
+            Not for large uploads: while a part travels over a slow line, the server is silent too.
     """
     from obstore.store import AzureStore, GCSStore, S3Store
 

@@ -8,22 +8,25 @@ from __future__ import annotations
 import random
 import time
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
+from findspot.store import object_clients
 from findspot.store.errors import StoreUnreachable
 from findspot.store.object_clients import Place
 from findspot.store.object_errors import Absent, Changed, RangeRefused, object_failures
 
 if TYPE_CHECKING:
-    from obstore import GetResult, ObjectMeta
+    from obstore import GetResult, ObjectMeta, PutResult
     from obstore.store import ObjectStore
 
     from findspot.core.digests import Hasher
+
+T = TypeVar("T")
 
 PART: Final = 8 << 20
 """Bytes of a part; an object of at most so many travels whole, by one request."""
@@ -34,6 +37,8 @@ RANGE: Final = 16 << 20
 FAST: Final = 200 << 20
 """Bytes a second by one connection that are as good as what several would bring: some servers need
 longer for every range than for the whole object."""
+LITTLE: Final = 256 << 10
+"""Bytes that are sent within seconds also over a slow line: a silence after them is a stall."""
 MOST_PARTS: Final = 9_000
 """S3 takes 10,000 parts for an object."""
 _LEAST: Final = 1 << 20  # what arrived in whole pieces of this size is not fetched again
@@ -58,8 +63,9 @@ class Transfers:
     """Moves the bytes of objects of one client.
 
     Args:
-        client: of obstore, for what changes something.
-        reader: the one for questions and downloads.
+        client: of obstore, for uploads and copies; patient, as a server may be silent for long.
+        reader: the one for questions, downloads, deletions and little uploads, which gives up a
+            connection that went silent.
         place: for errors.
         retries: how often a download that broke off in the middle goes on where it broke. (What
             breaks before its answer begins, and every upload of a part, is retried by the client.)
@@ -100,7 +106,9 @@ class Transfers:
     # ----------------------------------------------------------------- uploads
 
     def put(self, key: str, view: memoryview, *, create: bool) -> str:
-        """Store a buffer by one request; the new object's mark.
+        """Store a blob's buffer by one request; the new object's mark.
+
+        A little one is sent again after a silence: what came through nonetheless is the same.
 
         Args:
             create: only where the key is free; `AlreadyThere` where it is not, `NotConditional`
@@ -108,15 +116,35 @@ class Transfers:
         """
         import obstore
 
-        with object_failures(self._place, "write"):
-            done = obstore.put(
-                self.client,
+        little = view.nbytes <= LITTLE
+
+        def send() -> PutResult:
+            return obstore.put(
+                self._reader if little else self.client,
                 key,
                 view,
                 mode="create" if create else "overwrite",
                 use_multipart=False,
             )
+
+        done = self._until_heard(send) if little else self._write(send)
         return done["e_tag"] or ""
+
+    def _write(self, send: Callable[[], T]) -> T:
+        with object_failures(self._place, "write"):
+            return send()
+
+    def _until_heard(self, send: Callable[[], T]) -> T:
+        """Send what may be sent twice, again where nothing was heard of it: the client itself asks
+        only questions again."""
+        for _ in range(self._retries):
+            began = time.monotonic()
+            try:
+                return self._write(send)
+            except StoreUnreachable:
+                if time.monotonic() - began < object_clients.SILENCE.total_seconds():
+                    raise
+        return self._write(send)
 
     def put_parts(self, key: str, parts: Iterator[memoryview], size: int) -> str:
         """Store what ``parts`` yields, as one object, when all of it has come; its mark.
@@ -155,8 +183,7 @@ class Transfers:
         import obstore
 
         try:
-            with object_failures(self._place, "write"):
-                obstore.delete(self.client, keys)
+            self._until_heard(lambda: obstore.delete(self._reader, keys))
         except Absent:
             return
 
