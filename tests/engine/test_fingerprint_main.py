@@ -111,6 +111,14 @@ def test_a_module_that_is_run_and_who_imports_it_reuse_each_others_steps(folder:
     assert say(folder, "-c", f"import {module}; {module}.show()") == "finished True"
 
 
+def test_a_script_in_a_package_and_who_imports_it_from_there(folder: Path) -> None:
+    for package in ("parts", "parts/deep"):
+        (folder / package / "__init__.py").touch()
+    assert say(folder, "parts/deep/counting.py") == "finished False"
+    module = "parts.deep.counting"
+    assert say(folder, "-c", f"import {module}; {module}.show()") == "finished True"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("executor", ["processes", "dask:", "ray:"])
 def test_jobs_inside_of_steps_in_workers_too(folder: Path, executor: str) -> None:
@@ -135,6 +143,29 @@ def test_what_the_main_module_is_called(tmp_path: Path, arguments: list[str], na
     for file in ("script.py", "no-name.py", "package/__main__.py"):
         (tmp_path / file).write_text(text)
     assert say(tmp_path, *arguments) == name
+
+
+@pytest.mark.parametrize(
+    ("here", "arguments", "name"),
+    [
+        (".", ["outer/inner/script.py"], "outer.inner.script"),
+        ("outer", ["inner/script.py"], "script"),
+        ("outer/inner", ["script.py"], "script"),
+        ("outer/inner", ["-m", "script"], "script"),
+        (".", ["outer/plain/script.py"], "script"),
+        (".", ["not-a-name/script.py"], "script"),
+    ],
+)
+def test_what_a_script_in_a_package_is_called(
+    tmp_path: Path, here: str, arguments: list[str], name: str
+) -> None:
+    text = "from findspot.engine.code.project import main_module\nprint(main_module())\n"
+    for folder in ("outer/inner", "outer/plain", "not-a-name"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "script.py").write_text(text)
+    for package in ("outer", "outer/inner", "not-a-name"):
+        (tmp_path / package / "__init__.py").touch()
+    assert say(tmp_path / here, *arguments) == name
 
 
 def test_spawned_processes_call_it_so_too() -> None:

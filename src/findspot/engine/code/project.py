@@ -43,7 +43,8 @@ _adopted: str | None = None
 
 def main_module() -> str:
     """What the main module is called by those who import it: ``x`` for ``python x.py``, ``a.b`` for
-    ``python -m a.b``; ``__main__`` where nobody can (a notebook, ``python -c``).
+    ``python -m a.b``, and for ``python a/b.py`` where ``a`` is a package that can be imported from
+    here; ``__main__`` where nobody can (a notebook, ``python -c``).
 
     In a worker it is that of the process whose steps run here.
     """
@@ -57,7 +58,22 @@ def main_module() -> str:
     if spec is not None and spec.name not in _MAIN:
         return str(spec.name)
     stem, suffix = os.path.splitext(os.path.basename(file))
-    return stem if suffix == ".py" and stem.isidentifier() else "__main__"
+    if suffix != ".py" or not stem.isidentifier():
+        return "__main__"
+    return _package_prefix(os.path.dirname(os.path.abspath(file))) + stem
+
+
+@cache
+def _package_prefix(folder: str) -> str:
+    """``a.b.`` for the folder ``b`` of a package ``a`` that can be imported from here; else ""."""
+    parts: list[str] = []
+    while os.path.isfile(os.path.join(folder, "__init__.py")):
+        folder, name = os.path.split(folder)
+        if not name.isidentifier():
+            return ""
+        parts.append(f"{name}.")
+    places = map(os.path.abspath, (os.getcwd(), *sys.path))
+    return "".join(reversed(parts)) if parts and folder in places else ""
 
 
 def adopt_main(name: str) -> None:
