@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from findspot import Workspace, list_jobs
+from findspot import Workspace, get_job, list_jobs
 from findspot.core.errors import InvalidName
 from findspot.experiments.context import CellContext
 from findspot.experiments.experiment import Experiment
@@ -38,6 +38,8 @@ def test_a_saved_plot_is_what_a_job_drew_of_the_values(ws: Workspace, result: Re
     assert (job.status, job.labels) == ("finished", {"experiment": "drawn", "run": "1"})
     assert job.params["values"]["double"] == [2.0, 5.0, None, math.inf]
     assert job.outputs["drawn/plots/m"] == version
+    assert job.record.parent == result.job.id
+    assert get_job("latest").id == result.job.id
     upstream = version.lineage("upstream")
     assert ws.get_artifact("drawn/run").uid in upstream.versions
     assert len(result.jobs) == len(ws.list_jobs(experiment="drawn")) == 1

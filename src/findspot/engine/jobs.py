@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _SHORTEST = 4
 _SEARCHED = 1000
+_RECENT = 50
 _LOOKED_UP = (
     "artifacts",
     "inputs",
@@ -366,15 +367,15 @@ def log_text(lines: list[LogLine]) -> str:
 
 def get_job(space: ArtifactSpace, id: str) -> Job:
     """A job by its id, by the beginning or end of it where only one of the last 1,000 jobs has it,
-    or the newest one of the current project as ``latest``.
+    or, as ``latest``, the newest one of the current project that no other job began.
 
     Raises:
         NotFound: there is none, or there are several.
     """
     record = space.existing_catalog.job(id)
     if record is None and id == "latest":
-        newest = space.catalog.search_jobs(JobQuery(project=space.project, limit=1)).items
-        record = newest[0] if newest else None
+        newest = space.catalog.search_jobs(JobQuery(project=space.project, limit=_RECENT)).items
+        record = next((job for job in newest if job.parent is None), newest[0] if newest else None)
     elif record is None and len(id) >= _SHORTEST:
         jobs = space.catalog.search_jobs(JobQuery(limit=_SEARCHED)).items
         found = [job for job in jobs if job.id.startswith(id) or job.id.endswith(id)]

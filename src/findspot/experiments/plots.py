@@ -72,6 +72,7 @@ def save_figure(
         function=f"{__name__}:{draw.__name__}",
         code=Path(__file__).read_bytes(),
         returns=f"{key}: plot",
+        parent=result.job.id,
     ) as job:
         run = space.catalog.find_version(result.project, f"{result.experiment}/run", result.run)
         if run is not None:

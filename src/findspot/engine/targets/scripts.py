@@ -46,6 +46,7 @@ def start_job(
     function: str | None = None,
     code: bytes | None = None,
     returns: Sequence[str] | str | None = None,
+    parent: str | None = None,
 ) -> Iterator[JobContext]:
     """A job that lasts as long as the ``with`` block.
 
@@ -63,6 +64,7 @@ def start_job(
             such as ``{{project}}`` and ``{{job.id}}``.
         function: what runs, as ``module:name``. code: the text of its file, which is kept.
         returns: how what it returns is logged.
+        parent: id of the job that it belongs to; None: the one that it is begun in.
 
     Raises:
         InvalidName, CheckFailed, BadArtifactPath: a name, a parameter or the artifact path is
@@ -71,6 +73,8 @@ def start_job(
     record = _record(space, name, params or {}, project, experiment, labels or {}, seed)
     if job_id is not None:
         record = replace(record, id=job_id)
+    if parent is not None:
+        record = replace(record, parent=parent)
     options: dict[str, Any] = {"script": sys.argv[0] if sys.argv else ""}
     if function is not None:
         options["function"] = function
