@@ -107,6 +107,8 @@ class Activity:
 
     def call(self, step: ExperimentStep, arguments: Mapping[str, Any]) -> Any:
         """Run one step, with its retries; its artifacts must be there afterwards."""
+        if step.simple and FILES.get() is None:
+            return self._called_simply(step, arguments)
         own = None if self._folder is None else self._folder / step.name
         files = StepFiles(step.name, step.declared, own, in_memory=self._in_memory)
         before = self.context.step
@@ -115,11 +117,7 @@ class Activity:
             value = self._tried(step, arguments, files)
             written = files.written() if files.names else {}
         except (Exception, SystemExit) as error:
-            context = self.context
-            error.add_note(
-                f"In step {step.name!r} of condition {context.condition!r}, "
-                f"replicate {context.replicate}."
-            )
+            self._place(step, error)
             raise
         finally:
             self.context.step = before
@@ -128,11 +126,36 @@ class Activity:
         for name, found in written.items():
             self.outcome.artifacts[step.name, name] = found
             self.context.artifacts.add(name, files)
+        self._keep(step, value)
+        return value
+
+    def _called_simply(self, step: ExperimentStep, arguments: Mapping[str, Any]) -> Any:
+        """The same for a step that writes nothing and is called once, as most steps are."""
+        context = self.context
+        before, context.step = context.step, step.name
+        try:
+            if step.context:
+                arguments = {**arguments, step.context: context}
+            value = step.function(**arguments)
+        except (Exception, SystemExit) as error:
+            self._place(step, error)
+            raise
+        finally:
+            context.step = before
+        self._keep(step, value)
+        return value
+
+    def _place(self, step: ExperimentStep, error: BaseException) -> None:
+        error.add_note(
+            f"In step {step.name!r} of condition {self.context.condition!r}, "
+            f"replicate {self.context.replicate}."
+        )
+
+    def _keep(self, step: ExperimentStep, value: Any) -> None:
         if step.name in self._kept:
             self.outcome.kept[step.name, VALUE] = value
         if self._metrics and isinstance(value, Mapping):
             self.log_declared(step.name, value)
-        return value
 
     def log_declared(self, step: str, value: Mapping[Any, Any]) -> None:
         """Log those of a returned mapping's numbers that are declared as metrics."""

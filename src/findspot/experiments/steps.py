@@ -52,15 +52,25 @@ class ExperimentStep:
         """The artifacts that it has to write, by their names."""
         return {a.name: a for a in (*self.artifacts.values(), *self.held)}
 
+    @cached_property
+    def simple(self) -> bool:
+        """Whether it writes no artifact, and is called once, for as long as it takes."""
+        options = self.options
+        return not self.declared and not options.retries and options.timeout is None
+
     def values(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """What it is given of a condition's parameters: ``step.name`` wins over ``name``."""
         found: dict[str, Any] = {}
-        for name in self.parameters:
-            for key in (f"{self.name}.{name}", name):
-                if key in parameters:
-                    found[name] = parameters[key]
-                    break
+        for own, name in self._names:
+            if own in parameters:
+                found[name] = parameters[own]
+            elif name in parameters:
+                found[name] = parameters[name]
         return found
+
+    @cached_property
+    def _names(self) -> list[tuple[str, str]]:
+        return [(f"{self.name}.{name}", name) for name in self.parameters]
 
 
 def read_step(item: Any, name: str | None = None, *, source: bool = False) -> ExperimentStep:

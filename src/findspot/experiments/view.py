@@ -160,8 +160,8 @@ def write_anew(
     space: ArtifactSpace, record: VersionRecord, files: tuple[FileEntry, ...], target: str
 ) -> None:
     """Make a file or folder a copy of a version, whatever is there; nothing half-written stays."""
-    _make_folder(os.path.dirname(target))
-    _remove(target)
+    if not _make_folder(os.path.dirname(target)):
+        _remove(target)
     try:
         _write(space, record, files, target)
     except BaseException:
@@ -169,15 +169,18 @@ def write_anew(
         raise
 
 
-def _make_folder(folder: str) -> None:
-    """As `os.makedirs`, for folders that mostly are not there: it does not look first."""
+def _make_folder(folder: str) -> bool:
+    """As `os.makedirs`, for folders that mostly are not there: it does not look first. Whether
+    the folder is new, and thus empty."""
     try:
         os.mkdir(folder)
     except FileNotFoundError:
         _make_folder(os.path.dirname(folder))
-        os.makedirs(folder, exist_ok=True)
+        return _make_folder(folder)
     except FileExistsError:
         os.makedirs(folder, exist_ok=True)  # which tells a folder from a file
+        return False
+    return True
 
 
 def _remove(target: str) -> None:
@@ -196,8 +199,7 @@ def _write(
 ) -> None:
     single = len(files) == 1 and record.kind != "directory" and "/" not in files[0].path
     if single and files[0].inline is not None and hash_bytes(files[0].inline) == files[0].digest:
-        with open(target, "wb", buffering=0) as file:
-            file.write(files[0].inline)
+        _write_small(target, files[0].inline)
         return
     source = space.load_folder(record, files)
     if single:
@@ -208,6 +210,17 @@ def _write(
         place = Path(target, entry.path)
         os.makedirs(place.parent, exist_ok=True)
         _place(source, index, place)
+
+
+def _write_small(target: str, data: bytes) -> None:
+    file = os.open(
+        target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o666
+    )
+    try:
+        while data:
+            data = data[os.write(file, data) :]
+    finally:
+        os.close(file)
 
 
 def _place(source: WorkspaceLoadFolder, index: int, target: Path) -> None:
