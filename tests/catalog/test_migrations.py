@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, inspect
 
-from catalog_records import save
+from catalog_records import new_step, save
 from findspot.catalog import migrating, open_catalog
 from findspot.catalog.database import FORMAT
 from findspot.catalog.errors import CatalogDamaged
+from findspot.catalog.protocol import Batch
 from findspot.catalog.schema import metadata
 from findspot.catalog.sql_catalog import SqlCatalog
 from findspot.core.errors import FormatTooNew
@@ -178,6 +180,24 @@ def test_a_catalog_of_the_second_format_is_brought_up(new_url: str) -> None:
     )
     catalog.add_schedule(schedule)
     assert catalog.schedules() == [schedule]
+    catalog.close()
+
+
+def test_steps_of_the_third_format_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as raw:
+        migrating.upgrade(migrating.sqlite_engine(raw), "0003")
+        raw.execute(
+            "INSERT INTO steps VALUES ('job', 'fit', 'tasks.fit', 1, 'finished', 1, 'key', '{}',"
+            " NULL, '{\"lr\":0.1}', '{}', '{}', NULL, NULL, 2, NULL)"
+        )
+    catalog = open_sql(f"sqlite:///{path}")
+    (step,) = catalog.steps("job")
+    expected = new_step("job", "fit", position=1, cached=True, key="key", attempt=2)
+    assert step == replace(expected, params={"lr": 0.1})
+    catalog.write(Batch(steps=[replace(step, attempt=3)]))
+    assert [step.attempt for step in catalog.steps("job")] == [3]
+    assert catalog.check() == []
     catalog.close()
 
 

@@ -16,7 +16,7 @@ from findspot.core.errors import FindspotError, FormatTooNew
 Row: TypeAlias = tuple[Any, ...]
 T = TypeVar("T")
 
-FORMAT = 3
+FORMAT = 4
 """The number of the newest migration that this program knows."""
 
 LIST_SIZES = (1, 4, 16, 64, 256)

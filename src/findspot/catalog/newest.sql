@@ -25,7 +25,6 @@ CREATE TABLE settings ( name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (na
 CREATE TABLE snapshots ( id TEXT NOT NULL, resource TEXT NOT NULL, project TEXT NOT NULL, name TEXT NOT NULL, number BIGINT NOT NULL, digest TEXT NOT NULL, body TEXT NOT NULL, owner TEXT NOT NULL, created BIGINT NOT NULL, PRIMARY KEY (id), CONSTRAINT snapshots_number UNIQUE (resource, project, name, number) );
 CREATE TABLE step_inputs ( version TEXT NOT NULL, job TEXT NOT NULL, step TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (version, job, step, name) ) WITHOUT ROWID;
 CREATE TABLE step_outputs ( version TEXT NOT NULL, job TEXT NOT NULL, step TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (version, job, step, name) ) WITHOUT ROWID;
-CREATE TABLE steps ( job TEXT NOT NULL, name TEXT NOT NULL, task TEXT NOT NULL, position BIGINT NOT NULL, status TEXT NOT NULL, cached BOOLEAN NOT NULL, "key" TEXT, parts TEXT NOT NULL, source_job TEXT, params TEXT NOT NULL, inputs TEXT NOT NULL, outputs TEXT NOT NULL, started BIGINT, ended BIGINT, attempt BIGINT NOT NULL, failure TEXT, PRIMARY KEY (job, name) ) WITHOUT ROWID;
 CREATE TABLE tag_events ( id INTEGER NOT NULL, project TEXT NOT NULL, "key" TEXT NOT NULL, tag TEXT NOT NULL, version BIGINT, previous BIGINT, owner TEXT NOT NULL, time BIGINT NOT NULL, PRIMARY KEY (id) );
 CREATE INDEX tag_events_tag ON tag_events (project, "key", tag, id);
 CREATE TABLE tags ( project TEXT NOT NULL, "key" TEXT NOT NULL, tag TEXT NOT NULL, number BIGINT NOT NULL, created BIGINT NOT NULL, version BIGINT NOT NULL, PRIMARY KEY (project, "key", tag) ) WITHOUT ROWID;
@@ -48,4 +47,5 @@ CREATE TABLE sources ( id INTEGER NOT NULL, job TEXT NOT NULL, step TEXT, name T
 CREATE INDEX sources_job ON sources (job, id);
 CREATE INDEX sources_url ON sources (url, id);
 CREATE TABLE schedules ( project TEXT NOT NULL, name TEXT NOT NULL, definition TEXT NOT NULL, paused BOOLEAN NOT NULL, due BIGINT, last_due BIGINT, last_job TEXT, worker TEXT NOT NULL, claimed BIGINT, owner TEXT NOT NULL, created BIGINT NOT NULL, revision BIGINT NOT NULL, PRIMARY KEY (project, name) ) WITHOUT ROWID;
-INSERT INTO alembic_version VALUES ('0003');
+CREATE TABLE steps ( job TEXT NOT NULL, name TEXT NOT NULL, task TEXT NOT NULL, position BIGINT NOT NULL, status TEXT NOT NULL, cached BOOLEAN NOT NULL, "key" TEXT, parts TEXT NOT NULL, source_job TEXT, params TEXT NOT NULL, inputs TEXT NOT NULL, outputs TEXT NOT NULL, started BIGINT, ended BIGINT, attempt BIGINT NOT NULL, failure TEXT, PRIMARY KEY (job, name) );
+INSERT INTO alembic_version VALUES ('0004');

@@ -264,8 +264,9 @@ jobs = Table(
     Index("jobs_created", "created", "id"),
 )
 
-steps = _narrow(
+steps = Table(
     "steps",
+    metadata,
     _key("job"),
     _key("name"),
     _text("task"),
