@@ -25,6 +25,7 @@ from findspot.core.records import (
     now,
 )
 from findspot.engine.caching.repeating import job_key, repeated_job
+from findspot.engine.caching.step_keys import CacheMode
 from findspot.engine.calls import JobFacts, StepCall, StepResult, perform
 from findspot.engine.cancelling import CancelWatch
 from findspot.engine.capturing.capture import Capture
@@ -45,7 +46,7 @@ from findspot.engine.plans import Plan
 from findspot.engine.process import this_process
 from findspot.engine.recorder import Recorder
 from findspot.engine.resources.budgets import check_needs
-from findspot.engine.runner import CacheMode, OnMade, Runner, RunOptions
+from findspot.engine.runner import OnMade, Runner, RunOptions
 from findspot.engine.targets.choosing import Chosen, choose, recalled
 
 if TYPE_CHECKING:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from findspot.catalog.protocol import NewVersion
-from findspot.core.digests import Digest, hash_bytes
 from findspot.core.records import (
     JobOutput,
     JobUpdate,
@@ -17,11 +16,11 @@ from findspot.core.records import (
     StepStatus,
     now,
 )
-from findspot.engine.caching.keys import key_of, key_parts, named_arguments, sources_document
+from findspot.engine.caching.keys import key_of, named_arguments
 from findspot.engine.caching.reusing import Earlier
 from findspot.engine.caching.singles import Singles
+from findspot.engine.caching.step_keys import CacheMode, StepKeys
 from findspot.engine.calls import JobFacts, SavePlan, StepCall, StepResult
-from findspot.engine.code.task_sources import PluginHandler
 from findspot.engine.conditions import NoCondition, without_missing
 from findspot.engine.context import CURRENT
 from findspot.engine.elements import Calls, elements_key, take_apart
@@ -35,12 +34,9 @@ from findspot.graph.task_options import CachePolicy
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
-    from findspot.engine.code.fingerprint import Fingerprint
-    from findspot.engine.code.task_sources import TaskSource
     from findspot.engine.executors import Executor
     from findspot.engine.recorder import Recorder
 
-CacheMode = Literal["on", "refresh", "off"]
 OnMade: TypeAlias = Callable[[StepRecord, Mapping[str, NewVersion]], None]
 
 
@@ -49,9 +45,7 @@ class RunOptions:
     """How a plan is run.
 
     Args:
-        cache: ``on`` reuses what equal steps made before; ``refresh`` runs every step, for later
-            jobs to reuse; ``off`` runs every step, and nothing of it is reused later.
-        seed: each step gets a seed of its own derived from it; None: seeds are left alone.
+        cache, seed: see `StepKeys`.
         on_step: told of each change of a step.
         on_made: told of each step that ran to its end, with what it made: before that is recorded.
     """
@@ -100,8 +94,7 @@ class Runner:
         self._options = options
         self._before = before or {}
         self._made = Made(plan, given, opaque)
-        self._codes: dict[str, Fingerprint] = {}
-        self._sources: dict[str, Digest] = {}
+        self._keys = StepKeys(plan, cache=options.cache, seed=options.seed, keep=recorder.document)
         self._position = {name: index for index, name in enumerate(plan.order)}
         self._earlier = Earlier(space, job.id, job.project, len(plan.order))
         self._singles = Singles(space, patient=CURRENT.get() is None)
@@ -344,17 +337,10 @@ class Runner:
         if step.name in self._element_of:
             lists = self._mapped[self._element_of[step.name][0]].elements.lists
             inputs.update({name: uid for name, uid in lists.items() if name in params})
-        seed = self._seed(step.name)
-        code = self._code(step.task)
-        policy = self._policy(step, source)
-        parts = key_parts(
-            spec,
-            code.digest,
-            named,
-            policy=policy,
-            seed=seed,
-            handlers=self._chosen_handlers(saves),
-        )
+        seed = self._keys.seed(step.name)
+        code = self._keys.code(step.task)
+        policy = self._keys.policy(step)
+        parts = self._keys.parts(step, named, saves, policy=policy, seed=seed)
         key = None if policy is None or code.unfingerprintable else key_of(parts)
         if key is not None and self._options.cache == "on":
             entry = self._earlier.entry(key)
@@ -399,7 +385,7 @@ class Runner:
                 "It is run each time, because its code uses what has no fingerprint: "
                 + ", ".join(code.unfingerprintable[:5]),
             )
-        parts["sources"] = self._sources.get(step.task) or self._kept_sources(step.task, code)
+        parts["sources"] = self._keys.sources(step.task)
         if code.unfingerprintable:
             parts["unfingerprintable"] = list(code.unfingerprintable)
         if policy is None:
@@ -487,13 +473,6 @@ class Runner:
 
     # ------------------------------------------------------------------ reuse
 
-    def _policy(self, step: Step, source: TaskSource) -> CachePolicy | None:
-        """When the step may be reused; None: never."""
-        policy = source.options.policy
-        if self._options.cache == "off" or step.cache is False:
-            return None
-        return CachePolicy() if policy is None and step.cache else policy
-
     def _log_again(self, logged: Mapping[str, Any]) -> None:
         """Make what a reused step logged the job's too; the artifacts stay those that were made."""
         for key, uid in logged.get("outputs", {}).items():
@@ -523,36 +502,6 @@ class Runner:
             return self._plan.saves[step.name]
         saves = self._plan.saves[element[0]]
         return tuple(replace(save, key=f"{save.key}/{element[1]}") for save in saves)
-
-    def _code(self, task: str) -> Fingerprint:
-        found = self._codes.get(task)
-        if found is None:
-            found = self._codes[task] = self._plan.sources[task].fingerprint()
-        return found
-
-    def _kept_sources(self, task: str, code: Fingerprint) -> Digest:
-        """The digest of the document with the text of a task's code, recorded once a job."""
-        document = sources_document(code)
-        found = self._sources[task] = hash_bytes(document)
-        self._recorder.document(found, document)
-        return found
-
-    def _seed(self, step: str) -> int | None:
-        if self._options.seed is None:
-            return None
-        from findspot.engine.seeds import derive_seed
-
-        return derive_seed(self._options.seed, step)
-
-    def _chosen_handlers(self, saves: tuple[SavePlan, ...]) -> dict[str, Any]:
-        chosen: dict[str, Any] = {}
-        for save in saves:
-            if isinstance(save.handler, PluginHandler):
-                handler = [save.handler.class_name, save.handler.code]
-                chosen[save.name] = [*handler, dict(save.handler_args)]
-            elif save.handler is not None:
-                chosen[save.name] = [save.handler, dict(save.handler_args)]
-        return chosen
 
     # ------------------------------------------------------------------ records
 
