@@ -89,32 +89,55 @@ def _loaded(value: Any, space: ArtifactSpace) -> Any:
     if kind is tuple:
         return tuple(_loaded(item, space) for item in value)
     if kind is dict:
-        return {key: _loaded(item, space) for key, item in value.items()}
+        return {
+            key: item if type(item) in _IMMUTABLE else _loaded(item, space)
+            for key, item in value.items()
+        }
     return value
 
 
 def replaced(template: Any, lookup: Any) -> Any:
-    """A template with every `Ref` and `Opaque` replaced by ``lookup`` of it; containers anew."""
+    """A template with every `Ref` and `Opaque` replaced by ``lookup`` of it; one that has none is
+    given back as it is."""
+    return template if is_constant(template) else _replaced(template, lookup)
+
+
+def _replaced(template: Any, lookup: Any) -> Any:
     kind = type(template)
-    if kind in _IMMUTABLE:
-        return template
     if kind is list:
-        return [replaced(item, lookup) for item in template]
+        return [_replaced(item, lookup) for item in template]
     if kind is tuple:
-        return tuple(replaced(item, lookup) for item in template)
-    if isinstance(template, Mapping):
-        return {key: replaced(item, lookup) for key, item in template.items()}
+        return tuple(_replaced(item, lookup) for item in template)
+    if kind is dict or isinstance(template, Mapping):
+        return {key: _replaced(item, lookup) for key, item in template.items()}
     return lookup(template)
 
 
-def saved_in(value: Any, place: str) -> Iterator[tuple[str, Saved]]:
+def saved_in(value: Any, place: str) -> list[tuple[str, Saved]]:
     """Every `Saved` in a value with its place: ``x``, ``x[0]``, ``x.key``."""
+    return [] if is_constant(value) else list(_saved_in(value, place))
+
+
+def _saved_in(value: Any, place: str) -> Iterator[tuple[str, Saved]]:
     kind = type(value)
     if kind is Saved:
         yield place, value
     elif kind is list or kind is tuple:
         for index, item in enumerate(value):
-            yield from saved_in(item, f"{place}[{index}]")
+            yield from _saved_in(item, f"{place}[{index}]")
     elif kind is dict:
         for key, item in value.items():
-            yield from saved_in(item, f"{place}.{key}")
+            yield from _saved_in(item, f"{place}.{key}")
+
+
+def is_constant(value: Any) -> bool:
+    """Whether a value consists of plain values only, as most arguments do: lists, tuples and
+    dictionaries of them included."""
+    kind = type(value)
+    if kind in _IMMUTABLE:
+        return True
+    if kind is dict:
+        value = value.values()
+    elif kind is not list and kind is not tuple:
+        return False
+    return _IMMUTABLE.issuperset(map(type, value)) or all(is_constant(item) for item in value)

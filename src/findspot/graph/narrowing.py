@@ -30,13 +30,20 @@ def narrowed(graph: TaskGraph) -> Mapping[str, Parameter]:
     wanted: dict[str, Type] = {}
     for step in graph.steps.values():
         task = graph.tasks.get(step.task)
-        for ref, taken in () if task is None else _given(step, task):
-            if ref.name in loose and ref.output is None and taken.type not in (UNKNOWN, ANY):
+        given = (*step.args, *step.kwargs.values())
+        if task is None or not any(_is_loose(value, loose) for value in given):
+            continue
+        for ref, taken in _given(step, task):
+            if _is_loose(ref, loose) and taken.type not in (UNKNOWN, ANY):
                 wanted.setdefault(ref.name, taken.type)
     return {
         name: replace(parameter, type=wanted.get(name, parameter.type))
         for name, parameter in graph.parameters.items()
     }
+
+
+def _is_loose(value: object, loose: set[str]) -> bool:
+    return type(value) is Ref and value.name in loose and value.output is None
 
 
 def _given(step: Step, task: TaskSpec) -> Iterator[tuple[Ref, InputSpec]]:

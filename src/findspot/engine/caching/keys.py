@@ -129,6 +129,8 @@ def encoded(value: Any) -> Any:
     """A value, plain or with `Saved` in it, as unambiguous JSON: artifacts, tuples and mappings
     carry a mark; and in the arguments of a graph, references and live objects."""
     kind = type(value)
+    if kind is str or kind is int or value is None:
+        return value
     if kind is Saved:
         record = value.record
         mark: list[Any] = ["artifact", record.digest]
@@ -142,7 +144,7 @@ def encoded(value: Any) -> Any:
     if kind is tuple:
         return ["tuple", [encoded(item) for item in value]]
     if kind is dict:
-        return ["mapping", [[encoded(k), encoded(v)] for k, v in value.items()]]
+        return ["mapping", [[encoded(key), encoded(item)] for key, item in value.items()]]
     if kind is Ref:
         return ["ref", value.name, value.output]
     if kind is Opaque:

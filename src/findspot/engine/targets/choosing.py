@@ -15,9 +15,9 @@ from findspot.core.names import check_key
 from findspot.core.records import VersionRecord
 from findspot.core.references import Reference, parse_reference
 from findspot.engine.targets.external import ExternalArtifact
-from findspot.engine.values import Saved, shared
+from findspot.engine.values import Saved, is_constant, shared
 from findspot.graph.narrowing import narrowed
-from findspot.graph.spec import ArtifactInput, Opaque, OutputSpec, Ref, TaskGraph
+from findspot.graph.spec import ArtifactInput, Opaque, OutputSpec, TaskGraph
 from findspot.graph.suggestions import suggestion
 from findspot.graph.values import check_values
 
@@ -91,9 +91,11 @@ def opaque_places(graph: TaskGraph) -> Iterator[tuple[str, Opaque]]:
     """Every live object in a graph, with a place such as ``scale.x`` or ``scale.0``."""
     for step in graph.steps.values():
         for index, value in enumerate(step.args):
-            yield from _opaque_in(value, f"{step.name}.{index}")
+            if not is_constant(value):
+                yield from _opaque_in(value, f"{step.name}.{index}")
         for name, value in (*step.kwargs.items(), *step.each.items()):
-            yield from _opaque_in(value, f"{step.name}.{name}")
+            if not is_constant(value):
+                yield from _opaque_in(value, f"{step.name}.{name}")
     for export in graph.outputs.values():
         yield from _opaque_in(export.contents, export.name)
     for parameter in graph.parameters.values():
@@ -101,8 +103,6 @@ def opaque_places(graph: TaskGraph) -> Iterator[tuple[str, Opaque]]:
 
 
 def _opaque_in(value: Any, place: str) -> Iterator[tuple[str, Opaque]]:
-    if type(value) in (str, int, float, bool, Ref):  # as nearly all are
-        return
     if isinstance(value, Opaque):
         yield place, value
     elif isinstance(value, Mapping):
