@@ -76,7 +76,20 @@ class Text(str):
 
 @pytest.mark.parametrize(
     "value",
-    [(1,), [(1,)], {1: "a"}, {"a": {2: 3}}, Text("a"), OrderedDict(a=1), float("nan"), b"", {1}],
+    [
+        *(
+            (1,),
+            [(1,)],
+            {1: "a"},
+            {"a": {2: 3}},
+            Text("a"),
+            OrderedDict(a=1),
+            float("nan"),
+            b"",
+            {1},
+        ),
+        *("\ud800", ["a\udfff"], {"\ud800": 1}),
+    ],
 )
 def test_what_a_round_trip_changes_is_not_plain(value: object) -> None:
     assert not is_plain(value)

@@ -35,11 +35,14 @@ def canonical_json(value: object) -> bytes:
 def is_plain(value: object, *, depth: int = 64) -> bool:
     """Whether ``value`` survives a JSON round trip exactly: type for type, key for key.
 
-    Tuples, NumPy scalars, subclasses of str and int, and mappings with keys other than text do not.
+    Tuples, NumPy scalars, subclasses of str and int, mappings with keys other than text, and texts
+    that are no Unicode (lone surrogates) do not.
     """
     kind = type(value)
-    if value is None or kind in (bool, int, str):
+    if value is None or kind is bool or kind is int:
         return True
+    if isinstance(value, str):
+        return kind is str and _is_unicode(value)
     if kind is float:
         return value == value
     if depth == 0:
@@ -47,5 +50,18 @@ def is_plain(value: object, *, depth: int = 64) -> bool:
     if isinstance(value, list) and kind is list:
         return all(is_plain(item, depth=depth - 1) for item in value)
     if isinstance(value, Mapping) and kind is dict:
-        return all(type(k) is str and is_plain(v, depth=depth - 1) for k, v in value.items())
+        return all(
+            type(k) is str and _is_unicode(k) and is_plain(v, depth=depth - 1)
+            for k, v in value.items()
+        )
     return False
+
+
+def _is_unicode(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

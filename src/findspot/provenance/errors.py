@@ -29,7 +29,7 @@ class CannotReproduce(FindspotError):
 class FolderInUse(FindspotError):
     """A folder that is to be written holds something already; nothing was written."""
 
-    exit_code = 2
+    exit_code = 4
 
     def __init__(self, folder: str) -> None:
         self.folder = folder

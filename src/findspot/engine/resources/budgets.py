@@ -162,25 +162,32 @@ def needs_of(plan: Plan) -> dict[str, Need]:
 
 def check_needs(plan: Plan, executor: Supplied) -> None:
     """Raise `CheckFailed` where a step asks for more than it can ever get from the executor; it
-    lists every such step."""
+    lists every such task, at its first step."""
     needs = needs_of(plan)
     if not needs:
         return  # What there is is asked for only where it matters.
     supply = executor.supply()
+    steps: dict[str, list[str]] = {}
+    for step in plan.graph.steps.values():
+        if step.task in needs:
+            steps.setdefault(step.task, []).append(step.name)
     problems = [
         Problem(
-            f"$.graph.{step.name}",
-            f"The task {step.task!r} asks for more than the executor has.",
+            f"$.graph.{names[0]}",
+            f"The task {task!r}{_and_others(names)} asks for more than the executor has.",
             expected=f"at most {has}",
             found=asks,
             hint="Ask for less in @task, or choose another executor.",
         )
-        for step in plan.graph.steps.values()
-        if step.task in needs
-        for asks, has in _lacking(needs[step.task], supply.largest)
+        for task, names in steps.items()
+        for asks, has in _lacking(needs[task], supply.largest)
     ]
     if problems:
         raise CheckFailed(f"The resources of {plan.graph.name!r}", problems)
+
+
+def _and_others(names: list[str]) -> str:
+    return f", also that of {len(names) - 1} more steps," if len(names) > 1 else ""
 
 
 def supply_of(machines: Mapping[str, list[Need]]) -> Supply:
