@@ -22,7 +22,7 @@ from findspot.experiments.artifact import FILES, BoundArtifact, StepFiles
 from findspot.experiments.context import CellContext, PathVariables
 from findspot.experiments.loading import Loader
 from findspot.experiments.steps import ExperimentStep
-from findspot.experiments.written import hold, release
+from findspot.experiments.written import WrittenFile
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
@@ -243,8 +243,7 @@ class Program:
         made: dict[tuple[str, str], Any] = {**outcome.artifacts, **outcome.kept}
         for place, data in outcome.artifacts.items():
             if isinstance(data, bytes):
-                made[place] = held = hold(place[1].rpartition("/")[2], data)
-                job.afterwards.callback(release, held)
+                made[place] = WrittenFile(place[1].rpartition("/")[2], data)
         return tuple([made[place] for place in self.outputs])
 
     def treated(self, function: Callable[[CellContext], object]) -> Program:

@@ -7,11 +7,9 @@ version can tell the difference.
 from __future__ import annotations
 
 import contextlib
-import itertools
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from findspot.core.pickling import quick_to_pickle
@@ -27,58 +25,53 @@ if TYPE_CHECKING:
 
 _PREVIEWED = 2000
 
-_held: dict[Path, bytes] = {}
-_number = itertools.count()
-_FOLDER = f"/findspot-in-memory/{secrets.token_hex(8)}"
+
+class WrittenFile:
+    """A file that is only in memory.
+
+    Its version is recorded as one of a path, which is what loading it gives.
+    """
+
+    __slots__ = ("data", "name")
+
+    def __init__(self, name: str, data: bytes) -> None:
+        self.name = name
+        self.data = data
 
 
-def hold(name: str, data: bytes) -> Path:
-    """A path that stands for these bytes in this process, until `release`; no file is there."""
-    path = Path(f"{_FOLDER}/{next(_number)}/{name}")
-    _held[path] = data
-    return path
-
-
-def release(path: Path) -> None:
-    """The bytes are saved, or wanted no more."""
-    _held.pop(path, None)
+WrittenFile.__module__, WrittenFile.__qualname__ = "pathlib", "Path"
 
 
 class WrittenFileHandler(FileHandler):
-    """Saves files, and what is held in memory just as if it were in a file."""
+    """Saves what is in memory just as if it were in a file."""
 
     name = FileHandler.name
 
     def accepts(self, value: Any) -> bool:
-        return value in _held or super().accepts(value)
+        return type(value) is WrittenFile
 
-    def save(self, value: Any, folder: SaveFolder, /, **args: Any) -> None:
-        data = _held.get(value)
-        if data is None:
-            super().save(value, folder, **args)
-        else:
-            folder.write(value.name, data)
+    def save(self, value: WrittenFile, folder: SaveFolder, /, **args: Any) -> None:
+        folder.write(value.name, value.data)
 
-    def describe(self, value: Any) -> Mapping[str, Any]:
-        data = _held.get(value)
-        if data is None:
-            return super().describe(value)
-        import mimetypes
-
-        described: dict[str, Any] = {"file_name": value.name, "bytes": len(data)}
-        media_type = mimetypes.guess_type(value.name)[0]
+    def describe(self, value: WrittenFile) -> Mapping[str, Any]:
+        described: dict[str, Any] = {"file_name": value.name, "bytes": len(value.data)}
+        media_type = _media_type(value.name)
         return described | ({"media_type": media_type} if media_type else {})
 
-    def preview(self, value: Any) -> Preview | None:
-        data = _held.get(value)
-        if data is None:
-            return super().preview(value)
-        head = data[:_PREVIEWED]
+    def preview(self, value: WrittenFile) -> Preview | None:
+        head = value.data[:_PREVIEWED]
         try:
             text = head.decode()
         except UnicodeDecodeError:
             return None
         return None if "\0" in text else Preview("text/plain", head)
+
+
+@lru_cache(maxsize=256)
+def _media_type(name: str) -> str | None:
+    import mimetypes
+
+    return mimetypes.guess_type(name)[0]
 
 
 _HANDLER = cast("ArtifactHandler", WrittenFileHandler())
@@ -96,7 +89,7 @@ class ArtifactSave(SavePlan):
     view: str = ""
 
     def chosen(self, space: ArtifactSpace, value: Any) -> ArtifactHandler:
-        if self.handler is None and isinstance(value, Path) and value in _held:
+        if self.handler is None and type(value) is WrittenFile:
             return _HANDLER
         return SavePlan.chosen(self, space, value)
 
