@@ -202,30 +202,18 @@ class JobContext:
         Raises:
             CheckFailed: lists every name that is no name and every value that is no number.
         """
+        numbers, at = checked_metrics(metrics, step)
+        self.record_metrics(numbers, at, self.step)
+        self._results.update(numbers)
+
+    def record_metrics(
+        self, numbers: Mapping[str, float], at: int | None, step: str | None
+    ) -> None:
+        """Record what is checked already, as of ``step``, which may be a part of this one."""
         self.log_allowed()
         time = now()
-        at: Any = step
-        if at is not None and not isinstance(at, bool) and hasattr(at, "__index__"):
-            at = at.__index__()  # a NumPy integer
-        points: list[MetricPoint] = []
-        problems: list[Problem] = []
-        for name, value in _named("The metrics", metrics).items():
-            try:
-                check_name(name, "metric")
-                points.append(MetricPoint(self.id, self.step, name, number_of(value), at, time))
-            except FindspotError as error:
-                problems.append(Problem(str(name), error.what))
-            except (TypeError, ValueError):
-                problems.append(
-                    Problem(str(name), "a metric is a number", found=type(value).__name__)
-                )
-        if at is not None and type(at) is not int:
-            problems.append(Problem("step", "it is no whole number", found=type(at).__name__))
-        if problems:
-            raise CheckFailed("The metrics", problems)
-        for point in points:
-            self._recorder.metric(point)
-            self._results[point.name] = point.value
+        for name, number in numbers.items():
+            self._recorder.metric(MetricPoint(self.id, step, name, number, at, time))
 
     def log_result(self, name: str, value: Any) -> None:
         """Record a result: a number as a metric, any other value as an artifact of kind value."""
@@ -508,6 +496,31 @@ def _named(subject: str, values: Any) -> Mapping[str, Any]:
         found = type(values).__name__
         raise CheckFailed(subject, [Problem("$", "they are no mapping of names", found=found)])
     return values
+
+
+def checked_metrics(metrics: Mapping[str, float], step: Any) -> tuple[dict[str, float], int | None]:
+    """Metrics as numbers by their names, and the training step as Python's integer.
+
+    Raises:
+        CheckFailed: lists every name that is no name and every value that is no number.
+    """
+    numbers: dict[str, float] = {}
+    problems: list[Problem] = []
+    for name, value in _named("The metrics", metrics).items():
+        try:
+            numbers[check_name(name, "metric")] = number_of(value)
+        except FindspotError as error:
+            problems.append(Problem(str(name), error.what))
+        except (TypeError, ValueError):
+            kind = type(value).__name__
+            problems.append(Problem(str(name), "a metric is a number", found=kind))
+    if step is not None and not isinstance(step, bool) and hasattr(step, "__index__"):
+        step = step.__index__()  # a NumPy integer
+    if step is not None and type(step) is not int:
+        problems.append(Problem("step", "it is no whole number", found=type(step).__name__))
+    if problems:
+        raise CheckFailed("The metrics", problems)
+    return numbers, step
 
 
 def number_of(value: Any) -> float:

@@ -15,7 +15,7 @@ from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
-from findspot.engine.context import CURRENT, JobContext
+from findspot.engine.context import CURRENT
 from findspot.engine.seeds import seed_everything
 from findspot.engine.timeouts import deadline
 from findspot.experiments.artifact import FILES, BoundArtifact, StepFiles
@@ -218,13 +218,9 @@ class Program:
         """Run a cell as a step of a job; the values of the outputs, in their order."""
         job = CURRENT.get()
         assert job is not None
-        contexts: dict[str, JobContext] = {}
 
         def sink(step: str, numbers: Mapping[str, float], at: int | None) -> None:
-            found = contexts.get(step)
-            if found is None:
-                found = contexts[step] = _of_step(job, step)
-            found.log_metrics(numbers, at)
+            job.record_metrics(numbers, at, f"{job.step}/{step}")
 
         context = context_of(cell, sink, job.log)
         job.path_variables = PathVariables(context)
@@ -286,20 +282,6 @@ def context_of(
         parameters=cell["parameters"],
         sink=sink,
         say=say,
-    )
-
-
-def _of_step(job: JobContext, step: str) -> JobContext:
-    """The job's context for one step of the cell, so that its metrics are under its own name."""
-    return JobContext(
-        job.space,
-        job._recorder,
-        job=job.id,
-        step=f"{job.step}/{step}",
-        project=job.project,
-        experiment=job.experiment,
-        params=job.params,
-        seed=job.seed,
     )
 
 

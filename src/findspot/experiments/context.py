@@ -7,9 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from findspot.core.errors import CheckFailed, FindspotError, Problem
-from findspot.core.names import check_name
-from findspot.engine.context import number_of
+from findspot.engine.context import checked_metrics
 from findspot.experiments.artifact import StepFiles
 
 MetricSink = Callable[[str, Mapping[str, float], int | None], None]
@@ -103,21 +101,10 @@ class CellContext:
         Raises:
             CheckFailed: lists every name that is no name and every value that is no number.
         """
-        problems: list[Problem] = []
-        numbers: dict[str, float] = {}
-        for name, value in metrics.items():
-            try:
-                numbers[check_name(name, "metric")] = number_of(value)
-            except FindspotError as error:
-                problems.append(Problem(str(name), error.what))
-            except (TypeError, ValueError):
-                kind = type(value).__name__
-                problems.append(Problem(str(name), "a metric is a number", found=kind))
-        if problems:
-            raise CheckFailed("The metrics", problems)
+        numbers, at = checked_metrics(metrics, step)
         self.metrics.update(numbers)
         if self._sink is not None:
-            self._sink(self.step, numbers, step)
+            self._sink(self.step, numbers, at)
 
     def log(self, text: str) -> None:
         """Write a line into the job's log."""
