@@ -140,4 +140,4 @@ def is_constant(value: Any) -> bool:
         value = value.values()
     elif kind is not list and kind is not tuple:
         return False
-    return _IMMUTABLE.issuperset(map(type, value)) or all(is_constant(item) for item in value)
+    return all(type(item) in _IMMUTABLE or is_constant(item) for item in value)
