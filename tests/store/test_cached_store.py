@@ -415,6 +415,28 @@ print("all right")
 """
 
 
+def test_a_path_that_is_asked_for_while_room_is_made_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far = LocalBlobStore(tmp_path / "far")
+    old, new = (far.put(some_bytes(seed, 200_000)).digest for seed in (1, 2))
+    store = CachedBlobStore(far, tmp_path / "cache", 300_000)
+    store.read(old)
+    delete, given = store.local.delete, list[Path]()
+    asking = threading.Thread(target=lambda: given.append(store.path(old)))
+
+    def delete_late(digest: Digest) -> bool:
+        if digest == old and not asking.ident:
+            asking.start()  # after it was looked at who holds what
+            asking.join(0.5)
+        return delete(digest)
+
+    monkeypatch.setattr(store.local, "delete", delete_late)
+    store.read(new)
+    asking.join()
+    assert hash_bytes(given[0].read_bytes()) == old
+
+
 def test_processes_share_a_cache(tmp_path: Path) -> None:
     far = LocalBlobStore(tmp_path / "far")
     for number in range(40):

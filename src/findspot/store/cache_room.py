@@ -45,11 +45,19 @@ class CacheRoom:
     # ----------------------------------------------------------------- use
 
     def touch(self, digest: Digest, *, hold: bool = False) -> None:
-        """The blob was used now. ``hold``: and its path was given out, which shall stay good for
+        """The blob was used now. ``hold``: and its path is given out, which shall stay good for
         as long as it takes to open it."""
-        path, now = self._marker(digest), time.time_ns()
-        until = now + self._grace if hold else now
         # In a folder that cannot be written to, nothing is evicted either.
+        if not hold:
+            self._mark(digest, 0)
+            return
+        with suppress(OSError), self._locked():
+            # Whoever makes room has done so before, or sees that the blob is held.
+            self._mark(digest, self._grace)
+
+    def _mark(self, digest: Digest, grace: int) -> None:
+        path, now = self._marker(digest), time.time_ns()
+        until = now + grace
         with suppress(OSError):
             try:
                 until = max(until, os.stat(path).st_atime_ns)
