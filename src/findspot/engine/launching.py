@@ -36,6 +36,7 @@ from findspot.engine.executors import check_executor, executor_name, make_execut
 from findspot.engine.failures import failure_of
 from findspot.engine.jobs import Job
 from findspot.engine.logged.publishing import (
+    OF_A_CELL,
     checked,
     path_of_job,
     publish_outputs,
@@ -466,7 +467,7 @@ def _with_artifact_path(
     variables = variables_of(CURRENT.get())
     known = values_of(record.id, record.project, record.experiment, variables)
     if entrypoint.body.get("syntax") == "experiment":
-        known |= {"condition": "baseline", "replicate": "0"}  # each cell has its own
+        known |= OF_A_CELL
     path = path_of_job(space, given, known, record.project)
     options = dict(record.options)
     if record.labels:

@@ -15,7 +15,7 @@ from findspot.core.records import Snapshot, StepRecord, document_digest, now
 from findspot.engine.caching.reusing import leads_to
 from findspot.engine.executors import check_executor, stays_here
 from findspot.engine.launching import JobOptions, check_options, launch
-from findspot.engine.logged.publishing import path_of_job, values_of
+from findspot.engine.logged.publishing import OF_A_CELL, path_of_job, values_of
 from findspot.experiments.alone import alone
 from findspot.experiments.cells import Cell, DataProgram, context_of, loaded_datum
 from findspot.experiments.design import Design
@@ -81,8 +81,7 @@ class Running:
         # What is none must not take the number of a run.
         check_executor(self.executor or space.settings.executor)
         check_options(JobOptions(workers=self.workers))
-        of_cells = {"condition": "baseline", "replicate": "0"}
-        known = values_of("job", self.project, design.name, of_cells)
+        known = values_of("job", self.project, design.name, OF_A_CELL)
         path_of_job(space, self.artifact_path, known, self.project)
         cells = self._cells()
         with ExitStack() as held:
@@ -251,12 +250,12 @@ class Running:
     ) -> Run:
         """Run these cells as a job; the run as it is then."""
         design = self.design
+        view = folder_of_run(self.experiment, self.space, number)
         facts = {
             RUN: number,
             "hypotheses": [hypothesis.plain() for hypothesis in self.experiment.hypotheses],
-            "view": str(folder_of_run(self.experiment, self.space, number)),
+            "view": str(view),
         }
-        view = folder_of_run(self.experiment, self.space, number)
         # What a folder that is there says in its metadata may be of other files.
         written_here = not view.exists() and stays_here(
             self.executor or self.space.settings.executor

@@ -36,6 +36,9 @@ DEFAULT = "published/{{project}}/{{job.id}}"
 _ANY = {"name": "artifact", "version": "1", "step": "step"}
 _INHERITED = ("experiment", "condition", "replicate")
 
+OF_A_CELL = {"condition": "baseline", "replicate": "0"}
+"""Variables that an artifact path of an experiment may name; each cell has its own values."""
+
 
 class _Session:
     """What was set for all jobs of this process."""
