@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from commands import argv
 from findspot import Workspace
+from findspot.engine.executors.interrupts import held_back
 
 FLOW = """
 import time
@@ -60,6 +62,23 @@ def workers(leader: int) -> list[psutil.Process]:
         except psutil.NoSuchProcess:
             continue
     return found
+
+
+def test_the_start_of_workers_is_not_interrupted_half_way() -> None:
+    ended = threading.Event()
+    other = threading.Thread(target=ended.wait)  # takes the signal, as it has no mask
+    other.start()
+    whole = False
+    try:
+        with pytest.raises(KeyboardInterrupt), held_back():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.05)
+            whole = True
+    finally:
+        ended.set()
+        other.join()
+    assert whole
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 @pytest.mark.slow

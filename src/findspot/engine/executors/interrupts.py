@@ -6,6 +6,7 @@ A worker that starts or waits for work is not to be heard of then; a step that r
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
@@ -18,18 +19,41 @@ _MASKS = hasattr(signal, "pthread_sigmask")
 def held_back() -> Iterator[None]:
     """Processes that are started in its block are not interrupted before `wait_undisturbed`.
 
-    They inherit the mask, as do threads that start others later.
+    They inherit the mask, as do threads that start others later. The block itself is done whole, and
+    interrupted after it: half a pool of workers could not be stopped.
     """
-    if not _MASKS:
+    with _deferred():
+        if not _MASKS:
+            yield
+            return
+        # It is started with the first worker, and up to Python 3.13 takes the mask off when it is.
+        resource_tracker.ensure_running()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _deferred() -> Iterator[None]:
+    """Call the handler of Ctrl-C after the block.
+
+    A mask does not do that: where any other thread takes the signal, Python calls the handler in
+    the main thread all the same.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
         yield
         return
-    # It is started with the first worker, and up to Python 3.13 takes the mask off when it is.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    came: list[FrameType | None] = []
+    signal.signal(signal.SIGINT, lambda number, frame: came.append(frame))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, handler)
+        if came:
+            handler(signal.SIGINT, came[0])
 
 
 def wait_undisturbed() -> None:
