@@ -68,16 +68,21 @@ def test_the_start_of_workers_is_not_interrupted_half_way() -> None:
     ended = threading.Event()
     other = threading.Thread(target=ended.wait)  # takes the signal, as it has no mask
     other.start()
-    whole = False
-    try:
-        with pytest.raises(KeyboardInterrupt), held_back():
+    seen = []
+
+    def start() -> None:
+        with held_back():
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.05)
-            whole = True
+            seen.append("the end of the block")
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            start()
     finally:
         ended.set()
         other.join()
-    assert whole
+    assert seen == ["the end of the block"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 

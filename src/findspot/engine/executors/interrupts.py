@@ -19,8 +19,8 @@ _MASKS = hasattr(signal, "pthread_sigmask")
 def held_back() -> Iterator[None]:
     """Processes that are started in its block are not interrupted before `wait_undisturbed`.
 
-    They inherit the mask, as do threads that start others later. The block itself is done whole, and
-    interrupted after it: half a pool of workers could not be stopped.
+    They inherit the mask, as do threads that start others later. The block itself is interrupted
+    only when it is done: half a pool of workers could not be stopped.
     """
     with _deferred():
         if not _MASKS:
