@@ -411,9 +411,12 @@ _databases: weakref.WeakSet[SqliteDatabase] = weakref.WeakSet()
 _abandoned: list[sqlite3.Connection] = []
 """Connections of a parent that a child came with: never closed there, which would be use."""
 _forking: list[SqliteDatabase] = []
+_one_fork = threading.Lock()
+"""Held by the thread that forks: two at once would wait for each other's databases for ever."""
 
 
 def _before_fork() -> None:
+    _one_fork.acquire()
     _forking[:] = list(_databases)
     for database in _forking:
         database.before_fork()
@@ -423,6 +426,7 @@ def _after_fork(*, child: bool) -> None:
     for database in _forking:
         database.after_fork(child=child)
     _forking.clear()
+    _one_fork.release()
 
 
 os.register_at_fork(
