@@ -54,7 +54,7 @@ def halving(x: int = 5):
 
 
 @pipeline
-def waiting(flag: str = "flag", seconds: float = 60.0):
+def waiting(flag: str = "flag", seconds: float = 3600.0):
     return {"waited": wait(flag, seconds)}
 
 
@@ -105,7 +105,7 @@ def run_process(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     return Outcome(done.returncode, done.stdout, done.stderr)
@@ -136,7 +136,7 @@ def run_in_terminal(
     )
     os.close(slave)
     shown = b""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     try:
         while time.monotonic() < deadline:
             if typed and when():
@@ -151,7 +151,7 @@ def run_in_terminal(
             if not piece:
                 break
             shown += piece
-        return process.wait(timeout=10), shown.decode().replace("\r\n", "\n")
+        return process.wait(timeout=120), shown.decode().replace("\r\n", "\n")
     finally:
         os.close(master)
         if process.poll() is None:

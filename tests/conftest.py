@@ -13,6 +13,14 @@ SERVERS = frozenset({"postgres_server", "s3_server"})
 SERVER_KINDS = frozenset({"postgres", "s3"})
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Property tests draw the same examples at each run, and a slow machine is no failure."""
+    if config.pluginmanager.hasplugin("hypothesispytest"):
+        from hypothesis import settings
+
+        settings.load_profile("ci")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The quick loop does without servers: tests on PostgreSQL or S3 are marked slow."""

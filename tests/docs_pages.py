@@ -159,7 +159,7 @@ class PageRun:
                 env=self.environment,
                 capture_output=True,
                 text=True,
-                timeout=120,
+                timeout=600,
             )
             said = f"{self.page.name}:{block.line}: $ {command}\n{done.stdout}{done.stderr}"
             assert done.returncode == status, said

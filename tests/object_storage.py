@@ -66,7 +66,7 @@ class S3Server:
     def ask(self, method: str, path: str, data: bytes | None = None) -> bytes:
         """Send a plain request, past all of Findspot; the answer's body."""
         request = urllib.request.Request(self.endpoint + path, data=data, method=method)
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             body = answer.read()
             assert isinstance(body, bytes)
             return body

@@ -105,7 +105,7 @@ def postgres_server() -> Iterator[PostgresServer]:
         finally:
             assert keeper.stdin is not None
             keeper.stdin.close()
-            keeper.wait(30)
+            keeper.wait(120)
     finally:
         shutil.rmtree(root, ignore_errors=True)
 
@@ -160,7 +160,7 @@ def _start(root: Path) -> tuple[PostgresServer, subprocess.Popen[bytes]]:
             **user,
         )
     server = PostgresServer(root, log)
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while True:
         try:
             server.run("SELECT 1")

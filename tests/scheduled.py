@@ -105,7 +105,7 @@ def folder_of_flows(folder: Path) -> Iterator[Path]:
                 del sys.modules[name]
 
 
-def until(condition: Callable[[], object], seconds: float = 30) -> None:
+def until(condition: Callable[[], object], seconds: float = 120) -> None:
     """Wait until something is so."""
     end = time.monotonic() + seconds
     while not condition():

@@ -21,7 +21,7 @@ def together(work: Any, *arguments: tuple[Any, ...]) -> list[Any]:
     gate, answers = FORK.Barrier(len(arguments)), FORK.Queue()
 
     def run(index: int, given: tuple[Any, ...]) -> None:
-        gate.wait(30)
+        gate.wait(120)
         try:
             answers.put((index, work(*given)))
         except BaseException as error:
@@ -30,9 +30,9 @@ def together(work: Any, *arguments: tuple[Any, ...]) -> list[Any]:
     processes = [FORK.Process(target=run, args=item) for item in enumerate(arguments)]
     for process in processes:
         process.start()
-    found = dict(answers.get(timeout=60) for _ in processes)
+    found = dict(answers.get(timeout=300) for _ in processes)
     for process in processes:
-        process.join(30)
+        process.join(120)
     return [found[index] for index in range(len(arguments))]
 
 

@@ -20,7 +20,7 @@ def killed(scenario: str, base: Path, step: int) -> list[Path]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=250,
+        timeout=900,
     )
     assert run.returncode == 0, run.stderr
     numbers = sorted(int(path.name) for path in base.iterdir() if path.name.isdigit())

@@ -340,11 +340,11 @@ def stress(folder: Path, seconds: float) -> None:
     collector = context.Process(target=collect_on_and_on, args=(str(folder), ended, told))
     for process in (*savers, collector):
         process.start()
-    results = [answers.get(timeout=120) for _ in savers]
+    results = [answers.get(timeout=300) for _ in savers]
     ended.set()
-    runs, quarantined, purged, _ = told.get(timeout=60)
+    runs, quarantined, purged, _ = told.get(timeout=300)
     for process in (*savers, collector):
-        process.join(60)
+        process.join(120)
         assert process.exitcode == 0
     assert min(runs, quarantined, purged) > 0
     with Workspace(folder, inline_limit=0) as space:

@@ -23,7 +23,7 @@ def bucket(tmp_path: Path, s3_bucket: str) -> Workspace:
 
 
 def fetched(url: str) -> bytes:
-    with urlopen(url, timeout=10) as answer:
+    with urlopen(url, timeout=120) as answer:
         data: bytes = answer.read()
     return data
 

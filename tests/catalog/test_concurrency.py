@@ -199,7 +199,7 @@ def test_processes_open_a_new_catalog_at_once(new_url: str) -> None:
     processes = 4
     gate, answers = SPAWN.Barrier(processes), SPAWN.Queue()
     run_processes(catalog_records.open_and_save, [(new_url, gate, answers)] * processes)
-    given = [answers.get(timeout=10) for _ in range(processes)]
+    given = [answers.get(timeout=120) for _ in range(processes)]
     assert len({workspace for workspace, _ in given}) == 1
     assert sorted(number for _, number in given) == list(range(1, processes + 1))
     catalog = open_catalog(new_url)
@@ -217,7 +217,7 @@ def test_one_of_many_processes_moves_a_tag(catalog: Catalog) -> None:
         catalog_records.move_tag_once,
         [(catalog.url, number, processes + 1, gate, answers) for number in range(1, processes + 1)],
     )
-    given = [answers.get(timeout=10) for _ in range(processes)]
+    given = [answers.get(timeout=120) for _ in range(processes)]
     winners = [number for number in given if number is not None]
     assert len(winners) == 1
     assert catalog.tags("default", "samples") == {"golden": winners[0]}
@@ -267,11 +267,11 @@ from catalog_records import save_until_killed
 save_until_killed({catalog.url!r}, {str(acknowledged)!r})
 """
     process = subprocess.Popen([sys.executable, "-c", code])
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while not acknowledged.read_text() and time.monotonic() < end:
         time.sleep(0.005)
     catalog_records.kill_after(process.pid, seconds)
-    assert process.wait(30) == -signal.SIGKILL
+    assert process.wait(120) == -signal.SIGKILL
     lines = [line.split() for line in acknowledged.read_text().splitlines()]
     assert lines
     uids = [uid for line in lines for uid in line]

@@ -111,9 +111,9 @@ def test_a_worker_notices_what_is_added_and_ends_by_ctrl_c(tmp_path: Path) -> No
             "schedule", "add", "s", "flow.py:plain", "--cron", "* * * * *", cwd=tmp_path
         )
         assert added.code == 0, added.err
-        until(lambda: [job.status for job in workspace.list_jobs()][:1] == ["finished"], 90)
+        until(lambda: [job.status for job in workspace.list_jobs()][:1] == ["finished"], 300)
         interrupt(worker)
-        out, _ = worker.communicate(timeout=30)
+        out, _ = worker.communicate(timeout=300)
     finally:
         worker.kill()
     assert worker.returncode == 0

@@ -427,7 +427,7 @@ class TestOneComputationAtATime:
         def s(folder: str) -> int:
             (Path(folder) / str(os.getpid())).touch()
             if (Path(folder) / "hang").exists():
-                time.sleep(60)
+                time.sleep(3600)
             time.sleep(0.5)
             return 1
 
@@ -454,7 +454,7 @@ class TestOneComputationAtATime:
     def test_other_processes_wait_and_reuse(self, ws: Workspace, tmp_path: Path) -> None:
         folder = self.prepare(tmp_path)
         started = [self.start(tmp_path, folder) for _ in range(3)]
-        said = sorted(process.communicate(timeout=60)[0].strip() for process in started)
+        said = sorted(process.communicate(timeout=300)[0].strip() for process in started)
         assert said == ["False", "True", "True"]
         assert len(list(folder.iterdir())) == 1
         assert ws.catalog.leases(now()) == []
@@ -470,8 +470,8 @@ class TestOneComputationAtATime:
         waiting = self.start(tmp_path, folder)
         time.sleep(0.3)
         hanging.kill()
-        hanging.communicate(timeout=60)
-        assert waiting.communicate(timeout=20)[0].strip() == "False"
+        hanging.communicate(timeout=300)
+        assert waiting.communicate(timeout=300)[0].strip() == "False"
 
     @pytest.mark.slow
     def test_threads_of_one_process_wait_too(self, ws: Workspace, tmp_path: Path) -> None:

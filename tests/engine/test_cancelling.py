@@ -18,12 +18,12 @@ from findspot.engine.errors import CannotCancel
 
 
 @pipeline
-def long(seconds: float = 60.0) -> Any:
+def long(seconds: float = 3600.0) -> Any:
     return {"slept": sample_tasks.nap(seconds), "after": sample_tasks.add(1)}
 
 
 def first_running(ws: Workspace) -> Job:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 120
     while time.monotonic() < end:
         for job in ws.list_jobs(status="running"):
             if "nap" in job.steps:
@@ -50,9 +50,9 @@ def test_a_job_of_another_process_is_stopped(ws: Workspace, executor: str) -> No
         job = first_running(ws)
         start = time.monotonic()
         assert job.cancel().status == "cancelled"
-        out, errors = running.communicate(timeout=30)
+        out, errors = running.communicate(timeout=300)
     assert out.strip() == "cancelled", errors
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - start < 120
     job.refresh()
     assert job.status == "cancelled"
     assert job.failure is not None
@@ -67,7 +67,7 @@ def test_also_where_a_shell_started_it_in_the_background(ws: Workspace) -> None:
     timer = threading.Timer(0.5, lambda: first_running(ws).cancel())
     timer.start()
     try:
-        job = long.run(seconds=30.0)
+        job = long.run(seconds=3600.0)
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
@@ -89,7 +89,7 @@ def test_a_handler_of_interrupts_is_left_alone(ws: Workspace) -> None:
         assert signal.getsignal(signal.SIGINT) is handler
         timer = threading.Timer(0.5, lambda: first_running(ws).cancel())
         timer.start()
-        assert long.run(seconds=30.0).status == "cancelled"
+        assert long.run(seconds=3600.0).status == "cancelled"
     finally:
         signal.signal(signal.SIGINT, before)
     assert heard == [signal.SIGINT]
@@ -104,11 +104,11 @@ def test_a_job_in_a_thread_is_stopped_at_its_next_instruction(ws: Workspace) -> 
     ended: list[Job] = []
     thread = threading.Thread(target=lambda: ended.append(busy.run(workspace=ws)))
     thread.start()
-    end = time.monotonic() + 20
+    end = time.monotonic() + 120
     while not ws.list_jobs(status="running") and time.monotonic() < end:
         time.sleep(0.02)
     ws.list_jobs(status="running")[0].cancel()
-    thread.join(20)
+    thread.join(120)
     assert [job.status for job in ended] == ["cancelled"]
 
 
@@ -116,7 +116,7 @@ def test_a_job_in_a_thread_is_stopped_at_its_next_instruction(ws: Workspace) -> 
 def test_a_cancelled_job_can_be_resumed(ws: Workspace) -> None:
     timer = threading.Timer(0.8, lambda: first_running(ws).cancel())
     timer.start()
-    job = long.run(seconds=30.0)
+    job = long.run(seconds=3600.0)
     timer.join()
     assert job.status == "cancelled"
 

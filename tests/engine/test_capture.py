@@ -218,7 +218,7 @@ def test_steps_that_run_at_once_get_their_own_lines(log: Log, logger: logging.Lo
     def run(capture: Capture, name: str) -> None:
         with capture.step(JOB, name):
             for i in range(50):
-                together.wait(10)
+                together.wait(120)
                 sys.stdout.write(f"{name} ")
                 sys.stdout.write(f"{i}\n")
                 logger.info("%s %d", name, i)
@@ -255,7 +255,7 @@ def test_a_thread_that_outlives_its_step_speaks_for_the_job(log: Log) -> None:
     ended = threading.Event()
 
     def linger() -> None:
-        ended.wait(10)
+        ended.wait(120)
         say("late")
 
     with Capture(log.append) as capture:

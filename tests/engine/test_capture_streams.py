@@ -245,7 +245,7 @@ def program() -> Callable[[str], subprocess.CompletedProcess[str]]:
             [sys.executable, "-W", "always", "-c", textwrap.dedent(source)],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
 
@@ -309,7 +309,7 @@ def test_a_terminal_stays_one() -> None:
     """
     terminal, child = os.openpty()
     try:
-        subprocess.run([sys.executable, "-c", source], stdout=child, timeout=60, check=True)
+        subprocess.run([sys.executable, "-c", source], stdout=child, timeout=300, check=True)
         assert os.read(terminal, 1000).decode().strip() == "True 1"
     finally:
         os.close(child)

@@ -38,7 +38,7 @@ def program(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
         text=True,
         errors="replace",
         check=False,
-        timeout=60,
+        timeout=300,
     )
 
 

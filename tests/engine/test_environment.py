@@ -76,7 +76,7 @@ def test_arguments_that_are_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def run(folder: Path, *arguments: str) -> dict[str, Any]:
     answer = subprocess.run(
-        [sys.executable, *arguments], cwd=folder, capture_output=True, check=True, timeout=60
+        [sys.executable, *arguments], cwd=folder, capture_output=True, check=True, timeout=300
     )
     document: dict[str, Any] = json.loads(answer.stdout)
     return document

@@ -87,7 +87,7 @@ def test_clusters_by_connection_and_by_address(ws: Workspace) -> None:
             [sys.executable, "-c", _GUEST, tests, f"ray:{address}"],
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=600,
             env={**os.environ, "RAY_AUTH_MODE": "token"},
             check=False,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -25,7 +26,7 @@ from findspot import pipeline, task
 @task
 def wait(n: int) -> int:
     Path(f"began-{n}").touch()
-    time.sleep(60)
+    time.sleep(3600)
     return n
 
 @pipeline
@@ -48,7 +49,7 @@ def of_group(leader: int) -> list[psutil.Process]:
 
 
 def until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -68,18 +69,22 @@ def test_the_start_of_workers_is_not_interrupted_half_way() -> None:
     ended = threading.Event()
     other = threading.Thread(target=ended.wait)  # takes the signal, as it has no mask
     other.start()
+    taken, told = socket.socketpair()
+    told.setblocking(False)
     seen = []
 
     def start() -> None:
         with held_back():
             os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(0.05)
+            taken.recv(1)
             seen.append("the end of the block")
 
+    before = signal.set_wakeup_fd(told.fileno())  # told as soon as a thread has taken the signal
     try:
-        with pytest.raises(KeyboardInterrupt):
+        with taken, told, pytest.raises(KeyboardInterrupt):
             start()
     finally:
+        signal.set_wakeup_fd(before)
         ended.set()
         other.join()
     assert seen == ["the end of the block"]
@@ -107,7 +112,7 @@ def test_one_message_and_nothing_left_running(tmp_path: Path, moment: str) -> No
                 until(lambda: workers(job.pid))
                 time.sleep(0.1 if moment == "it imports" else 0.0)
             os.killpg(job.pid, signal.SIGINT)
-            out, err = job.communicate(timeout=30)
+            out, err = job.communicate(timeout=120)
         finally:
             job.kill()
         assert (job.returncode, out) == (130, "")

@@ -167,7 +167,7 @@ def sees(i: int, file: str) -> str:
     start = time.monotonic()
     with Path(file).open("a") as stream:
         stream.write(f"{i}\n")
-    while len(Path(file).read_text().split()) < 2 and time.monotonic() < start + 20:
+    while len(Path(file).read_text().split()) < 2 and time.monotonic() < start + 120:
         time.sleep(0.01)
     return os.environ.get(VISIBLE, "")
 

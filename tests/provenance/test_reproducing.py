@@ -238,7 +238,7 @@ def test_it_is_stopped_in_time(ws: Workspace, write: Write, project: Path) -> No
     source = "from findspot import pipeline, task\n{}\n@task\ndef one() -> int:\n    return 1\n"
     source += "@pipeline\ndef ones():\n    return {{'one': one()}}\n"
     job = write("waiting", source.format("")).ones.run()
-    (project / "waiting.py").write_text(source.format("import time; time.sleep(60)"))
+    (project / "waiting.py").write_text(source.format("import time; time.sleep(3600)"))
     found = reproduce(ws, job.outputs["one"], timeout=2.0)
     assert found.outcome == "failed"
     assert "stopped after 2 s" in found.failure

@@ -343,7 +343,7 @@ if child == 0:
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
     command = [sys.executable, "-c", code, str(local.root)]
-    assert subprocess.run(command, timeout=30, check=False).returncode == 0
+    assert subprocess.run(command, timeout=300, check=False).returncode == 0
 
 
 @pytest.mark.slow

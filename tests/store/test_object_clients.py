@@ -25,7 +25,7 @@ def test_a_signed_url_gives_the_bytes_to_who_has_no_credentials(s3_bucket: str) 
     url = store.presigned(digest, 60)
     assert "X-Amz-Signature" in url
     assert SECRET not in url
-    with urllib.request.urlopen(url, timeout=30) as answer:
+    with urllib.request.urlopen(url, timeout=120) as answer:
         assert answer.read() == b"sherds"
     with pytest.raises(BlobMissing):
         store.presigned(hash_bytes(b"absent"))
@@ -75,7 +75,7 @@ os.wait()
 
 def test_a_forked_child_is_told_instead_of_waiting_for_ever(s3_bucket: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", FORKED, s3_bucket], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", FORKED, s3_bucket], capture_output=True, text=True, timeout=300
     )
     assert "UsedInFork" in done.stdout
     assert "spawn" in done.stdout

@@ -223,13 +223,13 @@ def test_a_connection_that_went_silent_is_given_up_and_asked_anew(
 
     def fall_silent(asked: Asked) -> None:
         if asked.method == "GET" and next(silent, False):
-            let_go.wait(60)
+            let_go.wait(120)
 
     proxy.fault = fall_silent
     began = time.monotonic()
     try:
         assert store.read(digest) == b"sherds"
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 60
     finally:
         let_go.set()
 
@@ -246,7 +246,7 @@ def test_so_is_one_by_which_little_is_sent(
     def fall_silent(asked: Asked) -> None:
         sent = "POST" if method == "DELETE" and "delete" in asked.path else asked.method
         if sent in (method, "POST") and next(silent, False):
-            let_go.wait(60)
+            let_go.wait(120)
 
     proxy.fault = fall_silent
     began = time.monotonic()
@@ -256,7 +256,7 @@ def test_so_is_one_by_which_little_is_sent(
         assert store.delete(digest)
         assert store.size(digest) is None
         assert next(silent, None) is None, "it was silent once"
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 60
     finally:
         let_go.set()
 
