@@ -347,7 +347,7 @@ class Experiment:
         Raises:
             NoRun: there is none.
         """
-        from findspot.experiments.running import recorded_result
+        from findspot.experiments.gathering import recorded_result
 
         space = self.space()
         return recorded_result(self, space, self._project(space), run)
@@ -378,7 +378,7 @@ class Experiment:
         self, condition: str, replicate: int, datum: Any, *, given: bool, folder: Path | None = None
     ) -> Outcome:
         from findspot.experiments.cells import context_of
-        from findspot.experiments.running import datum_of
+        from findspot.experiments.data import datum_of
 
         design = self.design()
         if condition not in design.conditions:

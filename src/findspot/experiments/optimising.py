@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from findspot.core.errors import CheckFailed, FindspotError
 from findspot.experiments.design import Checks
 from findspot.experiments.history import give_up
-from findspot.experiments.running import means_of
 from findspot.experiments.treatments import Optimiser, StagedOptimiser, Treatment
 
 if TYPE_CHECKING:
@@ -105,3 +105,12 @@ class Search:
 def _first(count: int, treatments: Mapping[str, Treatment]) -> Callable[[str, int], bool]:
     """Of these treatments only the first replicates, of all others every one."""
     return lambda condition, replicate: replicate < count or condition not in treatments
+
+
+def means_of(result: Result, condition: str) -> dict[str, float]:
+    """The mean of each metric of a condition; NaN where it has none."""
+    found = {}
+    for metric, by_condition in result.metrics.items():
+        known = [v for v in by_condition.get(condition, []) if not math.isnan(v)]
+        found[metric] = math.fsum(known) / len(known) if known else math.nan
+    return found

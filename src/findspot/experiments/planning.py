@@ -145,6 +145,26 @@ def facts_of(design: Design) -> dict[str, Any]:
     }
 
 
+def body_of(design: Design) -> dict[str, Any]:
+    """What the snapshot of the experiment says, which its jobs run."""
+    return {
+        "format": 1,
+        "syntax": "experiment",
+        "experiment": design.name,
+        "steps": [
+            {
+                "name": step.name,
+                "source": f"{step.function.__module__}:"
+                f"{getattr(step.function, '__qualname__', type(step.function).__qualname__)}",
+                "artifacts": sorted(step.declared),
+            }
+            for step in design.steps
+        ],
+        "conditions": design.conditions,
+        "seed": design.seed,
+    }
+
+
 def _task_of(
     design: Design, condition: str, tasks: dict[str, TaskSpec], sources: dict[str, TaskSource]
 ) -> str:
