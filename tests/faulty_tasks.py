@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -23,6 +24,35 @@ def add(x: int, y: int = 1) -> int:
 @task
 def leaves(x: int) -> int:
     sys.exit(f"leaving with {x}")
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@task
+def is_cancelled() -> int:
+    raise asyncio.CancelledError("the event loop ended")
+
+
+@task
+def has_no_words() -> int:
+    raise Unspeakable
+
+
+@task(retries=1, retry_on=TimeoutError, timeout=0.05)
+def swallows_its_timeout(folder: str) -> str:
+    if (mark := Path(folder) / "tried").exists():
+        return "in time"
+    mark.touch()
+    for _ in range(2):
+        try:
+            while True:
+                time.sleep(0.01)
+        except BaseException:
+            continue
+    return "too late"
 
 
 @task
@@ -230,3 +260,13 @@ def marking(folder: str) -> Any:
     for _ in range(4):
         number = marks(folder, number)
     return {"x": number}
+
+
+@pipeline
+def odd_errors() -> Any:
+    return {"a": is_cancelled(), "b": has_no_words(), "c": add(1)}
+
+
+@pipeline
+def swallowing(folder: str) -> Any:
+    return {"x": swallows_its_timeout(folder)}

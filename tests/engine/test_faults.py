@@ -15,6 +15,7 @@ import faulty_tasks
 from findspot import CachePolicy, Job, Workspace, get_job, pipeline, task
 from findspot.core.errors import CheckFailed
 from findspot.core.records import StepRecord, now
+from findspot.engine import timeouts
 from findspot.engine.errors import CannotResume
 
 EXECUTORS = [
@@ -36,6 +37,27 @@ def test_a_task_that_exits_fails_alone(ws: Workspace, executor: str) -> None:
     failure = job.steps["leaves"].failure
     assert failure is not None
     assert (failure.type, failure.message) == ("SystemExit", "leaving with 1")
+
+
+@every_executor
+def test_errors_of_any_class_fail_their_step_alone(ws: Workspace, executor: str) -> None:
+    job = faulty_tasks.odd_errors.run(executor=executor, workers=2)
+    assert statuses(job) == {"is_cancelled": "failed", "has_no_words": "failed", "add": "finished"}
+    failures = [job.steps[name].failure for name in ("is_cancelled", "has_no_words")]
+    assert [failure and failure.message for failure in failures] == [
+        "the event loop ended",
+        "Unspeakable, whose text cannot be made",
+    ]
+
+
+@pytest.mark.parametrize("executor", ["inline", "threads"])
+def test_a_timeout_that_is_swallowed_comes_again_and_counts(
+    ws: Workspace, tmp_path: Path, executor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timeouts, "AGAIN", 0.1)
+    job = faulty_tasks.swallowing.run(folder=str(tmp_path), executor=executor)
+    assert job.outputs["x"].load() == "in time"
+    assert job.steps["swallows_its_timeout"].record.attempt == 2
 
 
 @every_executor

@@ -167,7 +167,7 @@ def perform(
             except Exception as error:
                 failure = failure_of(error)
                 worth_it = isinstance(error, options.retry_on)
-            except (KeyboardInterrupt, SystemExit) as error:
+            except BaseException as error:  # also SystemExit, or what an event loop is cancelled by
                 failure = failure_of(error)
                 interrupted = isinstance(error, KeyboardInterrupt)
             if not worth_it or attempt > options.retries:

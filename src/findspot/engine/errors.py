@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from findspot.core.errors import FindspotError, NotFound
 
 
-class StepTimeout(FindspotError):
+class StepTimeout(FindspotError, TimeoutError):
     """A step took longer than its task allows.
 
     Args:

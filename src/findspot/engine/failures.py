@@ -26,7 +26,10 @@ def failure_of(error: BaseException) -> Failure:
     text = ""
     if trace is not None or not isinstance(error, FindspotError):
         text = "".join(traceback.format_exception(type(error), error, trace))
-    message = str(error) or type(error).__name__
+    try:
+        message = str(error) or type(error).__name__
+    except Exception:  # an error of a library or a user's own, whose text cannot be made
+        message = f"{type(error).__name__}, whose text cannot be made"
     return Failure(type(error).__qualname__, message[:_LIMIT], text[-_LIMIT:])
 
 

@@ -11,6 +11,9 @@ from types import FrameType
 
 from findspot.engine.errors import StepTimeout
 
+AGAIN = 3.0
+"""Seconds after which a step that went on in spite of it is interrupted once more, and so on."""
+
 
 class _TimeUp(BaseException):
     """Not an `Exception`, so that a task's own ``except Exception`` does not swallow it."""
@@ -22,7 +25,7 @@ def deadline(step: str, seconds: float | None) -> Iterator[None]:
 
     In the main thread a timer signal interrupts even a blocking system call. Elsewhere the
     exception is raised at the next Python instruction, so code that waits in C is stopped when it
-    comes back.
+    comes back. Code that swallows it is interrupted again, and what it returns does not count.
     """
     if seconds is None:
         yield
@@ -36,45 +39,59 @@ def deadline(step: str, seconds: float | None) -> Iterator[None]:
 
 @contextmanager
 def _by_signal(step: str, seconds: float) -> Iterator[None]:
+    rung = over = False
+
     def ring(number: int, frame: FrameType | None) -> None:
-        raise _TimeUp
+        nonlocal rung
+        if not over:
+            rung = True
+            raise _TimeUp
 
     before = signal.signal(signal.SIGALRM, ring)
-    remaining, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
+    remaining, interval = signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
     try:
         yield
+        over = True
     except _TimeUp as up:
         raise _told(up, step, seconds) from None
     finally:
+        over = True
         signal.setitimer(signal.ITIMER_REAL, remaining, interval)
         signal.signal(signal.SIGALRM, before)
+    if rung:
+        raise StepTimeout(step, seconds)
 
 
 @contextmanager
 def _by_thread(step: str, seconds: float) -> Iterator[None]:
     target = threading.get_ident()
     lock = threading.Lock()
-    over = False
+    ended = threading.Event()
+    rung = False
 
     def ring() -> None:
-        with lock:
-            if not over:
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                    ctypes.c_ulong(target), ctypes.py_object(_TimeUp)
-                )
+        nonlocal rung
+        wait = seconds
+        while not ended.wait(wait):
+            with lock:
+                if not ended.is_set():
+                    rung = True
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                        ctypes.c_ulong(target), ctypes.py_object(_TimeUp)
+                    )
+            wait = AGAIN
 
-    timer = threading.Timer(seconds, ring)
-    timer.daemon = True
-    timer.start()
+    threading.Thread(target=ring, daemon=True).start()
     try:
         try:
             yield
         finally:
             with lock:
-                over = True
-            timer.cancel()
+                ended.set()
     except _TimeUp as up:
         raise _told(up, step, seconds) from None
+    if rung:
+        raise StepTimeout(step, seconds)
 
 
 def _told(up: _TimeUp, step: str, seconds: float) -> StepTimeout:
