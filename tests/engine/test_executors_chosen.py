@@ -195,6 +195,15 @@ class TestPace:
         waiting = deque(call("add", i) for i in range(1000))
         assert len(pace.take(waiting)) == MOST
 
+    def test_only_a_few_tiny_ones_wait_for_more_while_the_workers_are_busy(self) -> None:
+        pace = Pace(2)
+        assert pace.enough(deque([call("add")]))  # it may be long
+        pace.seen(call("add"), 0.0001)
+        assert not pace.enough(deque(call("add", i) for i in range(19)))
+        assert pace.enough(deque(call("add", i) for i in range(21)))
+        pace.seen(call("add"), 5.0)
+        assert pace.enough(deque([call("add")]))
+
     def test_a_batch_is_as_long_as_its_work(self) -> None:
         pace = Pace(2)
         pace.seen(call("add"), 0.004)

@@ -9,6 +9,7 @@ from typing import Any
 
 from findspot.catalog.database import Row
 from findspot.core.digests import Digest
+from findspot.core.json_text import json_encoder
 from findspot.core.records import (
     Event,
     Failure,
@@ -27,7 +28,7 @@ from findspot.core.records import (
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 # ASCII with escapes: NUL and lone surrogates are then no trouble to any database.
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
+_encode = json_encoder(sort_keys=False, ensure_ascii=True)
 _NAN = float("nan")
 
 

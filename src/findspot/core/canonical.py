@@ -6,16 +6,15 @@ Keys are sorted, there is no white space, text is UTF-8, and numbers are written
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TypeAlias
+
+from findspot.core.json_text import json_encoder
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 JsonObject: TypeAlias = "dict[str, Json]"
 
-_encoder = json.JSONEncoder(
-    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=True, check_circular=True
-)
+_encode = json_encoder(sort_keys=True, ensure_ascii=False)
 
 
 def canonical_json(value: object) -> bytes:
@@ -29,7 +28,7 @@ def canonical_json(value: object) -> bytes:
     >>> canonical_json({"b": 1, "a": [True, None]})
     b'{"a":[true,null],"b":1}'
     """
-    return _encoder.encode(value).encode()
+    return _encode(value).encode()
 
 
 def is_plain(value: object, *, depth: int = 64) -> bool:

@@ -409,7 +409,7 @@ class Runner:
             step=step.name,
             spec=spec,
             source=source,
-            arguments=arguments,
+            arguments=arguments.light() if inputs else arguments,
             saves=saves,
             seed=seed,
         )

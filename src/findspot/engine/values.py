@@ -72,12 +72,23 @@ class Arguments:
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
 
+    def light(self) -> Arguments:
+        """The same with the values that are at hand in place of what they were saved as."""
+        return Arguments(
+            tuple([replaced(value, _at_hand) for value in self.args]),
+            {name: replaced(value, _at_hand) for name, value in self.kwargs.items()},
+        )
+
     def load(self, space: ArtifactSpace) -> tuple[list[Any], dict[str, Any]]:
         """Every argument as the task's function gets it."""
         return (
             [_loaded(value, space) for value in self.args],
             {name: _loaded(value, space) for name, value in self.kwargs.items()},
         )
+
+
+def _at_hand(leaf: Any) -> Any:
+    return leaf if type(leaf) is not Saved or leaf.value is NOT_LOADED else leaf.value
 
 
 def _loaded(value: Any, space: ArtifactSpace) -> Any:
@@ -140,4 +151,4 @@ def is_constant(value: Any) -> bool:
         value = value.values()
     elif kind is not list and kind is not tuple:
         return False
-    return all(type(item) in _IMMUTABLE or is_constant(item) for item in value)
+    return all(map(is_constant, [item for item in value if type(item) not in _IMMUTABLE]))

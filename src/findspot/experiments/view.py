@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from findspot.artifacts.views import copy_file
 from findspot.core.digests import hash_bytes
+from findspot.core.json_text import json_encoder
 from findspot.core.records import FileEntry, VersionRecord
 from findspot.core.references import Reference
 from findspot.experiments.history import Run
@@ -32,6 +33,7 @@ _TOGETHER = 64
 FORMAT = 1
 Item = dict[str, Any]
 """What the metadata list of one artifact."""
+_line = json_encoder(sort_keys=False, ensure_ascii=False, separators=(", ", ": "))
 _ITEM = {"path", "condition", "replicate", "job", "uri", "uid", "digest", "bytes"}
 
 
@@ -170,13 +172,17 @@ def write_anew(
 
 
 def _make_folder(folder: str) -> bool:
-    """As `os.makedirs`, for folders that mostly are not there: it does not look first. Whether
-    the folder is new, and thus empty."""
+    """As `os.makedirs`, for a step's folder in a cell's, which mostly are not there: it does not
+    look first. Whether the folder is new, and thus empty."""
+    cell = os.path.dirname(folder)
+    try:
+        os.mkdir(cell)
+    except FileNotFoundError:
+        os.makedirs(cell, exist_ok=True)
+    except FileExistsError:
+        pass
     try:
         os.mkdir(folder)
-    except FileNotFoundError:
-        _make_folder(os.path.dirname(folder))
-        return _make_folder(folder)
     except FileExistsError:
         os.makedirs(folder, exist_ok=True)  # which tells a folder from a file
         return False
@@ -243,8 +249,7 @@ def _text(document: Mapping[str, Any]) -> str:
     """The document for people: a line for each artifact, as there may be many thousands."""
     items = document["artifacts"]
     head = json.dumps({**document, "artifacts": []}, ensure_ascii=False, indent=1)
-    encode = json.JSONEncoder(ensure_ascii=False).encode
-    lines = ",\n".join([f"  {encode(item)}" for item in items])
+    lines = ",\n".join([f"  {_line(item)}" for item in items])
     return head.removesuffix("[]\n}") + (f"[\n{lines}\n ]\n}}\n" if items else "[]\n}\n")
 
 

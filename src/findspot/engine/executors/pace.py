@@ -50,6 +50,11 @@ class Pace:
         before = self._seconds.get(call.spec.name, seconds)
         self._seconds[call.spec.name] = 0.7 * before + 0.3 * max(seconds, 0.0)
 
+    def enough(self, waiting: deque[StepCall]) -> bool:
+        """Whether calls that wait are worth a way of their own already."""
+        first = waiting[0]
+        return not self._tiny(first) or len(waiting) * self._expected(first) >= LEAST_SECONDS
+
     def take(self, waiting: deque[StepCall]) -> list[StepCall]:
         """The next batch, taken from the left: calls that hold the same."""
         fair = ceil(len(waiting) / self._workers)

@@ -138,7 +138,7 @@ class PooledExecutor:
             self._ready.append(failed(call, failure_of(error)))
             return
         self._waiting.append(call)
-        if len(self._under_way) < self._pool.workers:
+        if len(self._under_way) < self._pool.workers and self._pace.enough(self._waiting):
             self._send_waiting()
 
     def result(self) -> StepResult:
@@ -187,6 +187,8 @@ class PooledExecutor:
             timed = self._waiting[0].source.options.timeout is not None
             if len(self._under_way) >= (self._pool.workers if timed else self._pace.batches):
                 return
+            if len(self._under_way) >= self._pool.workers and not self._pace.enough(self._waiting):
+                return  # The workers are busy, and more may come.
             self._send(self._pace.take(self._waiting))
 
     def _send(self, calls: list[StepCall], *, alone: bool = False) -> None:
