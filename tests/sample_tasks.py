@@ -83,6 +83,16 @@ def nap(seconds: float) -> tuple[float, float]:
 
 
 @task(cache=False)
+def meet(i: int, folder: str) -> bool:
+    """Whether the other one of two came while this one was there."""
+    (Path(folder) / f"{i}").touch()
+    end = time.monotonic() + 120
+    while not (Path(folder) / f"{1 - i}").exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    return time.monotonic() < end
+
+
+@task(cache=False)
 def count_up() -> int:
     """Ends only when it is stopped, or after ten minutes."""
     n, end = 0, time.monotonic() + 600
@@ -162,8 +172,8 @@ def pids() -> Any:
 
 
 @pipeline
-def naps() -> Any:
-    return {f"nap{i}": nap(0.4) for i in range(2)}
+def meeting(folder: str) -> Any:
+    return {f"met{i}": meet(i, folder) for i in range(2)}
 
 
 @pipeline

@@ -28,6 +28,9 @@ below = Descriptors(sys.argv[1])
 lines = []
 def said(step):
     return [(line.source, line.text) for line in lines if line.step == step]
+def until(true):
+    while not true():
+        time.sleep(0.01)
 """
 
 
@@ -38,6 +41,7 @@ def program(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
         text=True,
         errors="replace",
         check=False,
+        cwd=folder,
         timeout=300,
     )
 
@@ -83,12 +87,10 @@ def test_megabytes_are_read_while_they_are_written_and_their_space_is_given_back
         """
         with Capture(lines.append, below=below, echo=False) as capture, capture.step("j", "a"):
             subprocess.run(["sh", "-c", "yes 0123456789abcde | head -c 40000000"])
-            seen = len(lines)
-            time.sleep(1)
-        used = os.stat(sys.argv[1] + f"/{os.getpid()}-1").st_blocks * 512
+            file = sys.argv[1] + f"/{os.getpid()}-1"
+            until(lambda: os.stat(file).st_blocks * 512 < 30_000_000)
         assert len(lines) > 90_000, len(lines)
         assert "more lines" in lines[-1].text
-        assert used < 30_000_000, used
         """,
     )
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
@@ -115,12 +117,13 @@ def test_a_child_that_outlives_its_step_holds_nobody_up(tmp_path: Path) -> None:
     done = program(
         tmp_path,
         """
-        start = time.monotonic()
+        lingers = "echo early; touch began; until [ -e go ]; do sleep 0.05; done; echo late"
         with Capture(lines.append, below=below) as capture:
             with capture.step("j", "a"):
-                child = subprocess.Popen(["sh", "-c", "echo early; sleep 1; echo late"])
-                time.sleep(0.5)
-            assert time.monotonic() - start < 0.95
+                child = subprocess.Popen(["sh", "-c", lingers])
+                until(lambda: os.path.exists("began"))
+            assert child.poll() is None
+            open("go", "w").close()
             child.wait()
             with capture.step("j", "b"):
                 pass

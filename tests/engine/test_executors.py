@@ -16,6 +16,7 @@ import pytest
 
 import sample_tasks
 from findspot import Workspace, current_job, pipeline, task
+from process_groups import loky_workers, until
 
 pytestmark = pytest.mark.slow
 
@@ -101,11 +102,11 @@ class TestWorkers:
         job = sample_tasks.pids.run(executor=executor, workers=2)
         assert os.getpid() not in {version.load() for version in job.outputs.values()}
 
-    def test_independent_steps_run_at_the_same_time(self, ws: Workspace, executor: str) -> None:
-        sample_tasks.naps.run(executor=executor, workers=2)  # start the workers
-        job = sample_tasks.naps.run(executor=executor, workers=2)
-        (a, b), (c, d) = (version.load() for version in job.outputs.values())
-        assert max(a, c) < min(b, d)
+    def test_independent_steps_run_at_the_same_time(
+        self, ws: Workspace, executor: str, tmp_path: Path
+    ) -> None:
+        job = sample_tasks.meeting.run(folder=str(tmp_path), executor=executor, workers=2)
+        assert [version.load() for version in job.outputs.values()] == [True, True]
 
     def test_a_worker_that_is_killed_fails_its_own_step_after_one_more_try(
         self, ws: Workspace, executor: str, tmp_path: Path
@@ -321,6 +322,23 @@ class TestLosses:
             worker = pid_in(file)
             running.kill()
         assert gone(worker)
+
+
+def test_a_worker_whose_job_is_killed_before_its_first_step_does_not_run_it(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    file = tmp_path / "pid"
+    with sleepy_job("processes", file) as running:
+        until(lambda: loky_workers(running.pid))
+        worker = loky_workers(running.pid)[0]
+        worker.suspend()
+        assert not file.exists()
+        time.sleep(1.0)  # the step is on its way
+        running.kill()
+        running.wait()
+        worker.resume()
+    assert gone(worker.pid)
+    assert not file.exists()
 
 
 def sleepy_job(executor: str, file: Path) -> subprocess.Popen[bytes]:

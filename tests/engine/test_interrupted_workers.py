@@ -8,15 +8,14 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 
 from commands import argv
 from findspot import Workspace
 from findspot.engine.executors.interrupts import held_back
+from process_groups import loky_workers, of_group, until
 
 FLOW = """
 import time
@@ -33,36 +32,6 @@ def wait(n: int) -> int:
 def waiting():
     return {"waited": wait(1)}
 """
-
-
-def of_group(leader: int) -> list[psutil.Process]:
-    """The living processes of a group, without its leader."""
-    found = []
-    for process in psutil.process_iter(["status"]):
-        try:
-            same = os.getpgid(process.pid) == leader != process.pid
-        except ProcessLookupError:
-            continue
-        if same and process.info["status"] != psutil.STATUS_ZOMBIE:
-            found.append(process)
-    return found
-
-
-def until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 120
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
-def workers(leader: int) -> list[psutil.Process]:
-    found = []
-    for process in of_group(leader):
-        try:
-            found += [process] if "loky.backend.popen" in " ".join(process.cmdline()) else []
-        except psutil.NoSuchProcess:
-            continue
-    return found
 
 
 def test_the_start_of_workers_is_not_interrupted_half_way() -> None:
@@ -109,7 +78,7 @@ def test_one_message_and_nothing_left_running(tmp_path: Path, moment: str) -> No
             if moment == "a step runs":
                 until((tmp_path / "began-1").exists)
             else:
-                until(lambda: workers(job.pid))
+                until(lambda: loky_workers(job.pid))
                 time.sleep(0.1 if moment == "it imports" else 0.0)
             os.killpg(job.pid, signal.SIGINT)
             out, err = job.communicate(timeout=120)

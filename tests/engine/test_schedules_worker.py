@@ -416,16 +416,28 @@ def test_told_to_end_it_lets_jobs_finish_and_told_twice_it_interrupts_them(
     scheduled(ws, clock, "waiting")
 
     def begun() -> subprocess.Popen[str]:
-        process = subprocess.Popen([sys.executable, "-c", WORKER, ws.url], text=True)
+        process = subprocess.Popen(
+            [sys.executable, "-u", "-c", WORKER, ws.url], stdout=subprocess.PIPE, text=True
+        )
         until((flows / "begun").exists)
         return process
 
+    def ended(process: subprocess.Popen[str]) -> int:
+        process.communicate(timeout=120)
+        return process.returncode
+
+    def told(process: subprocess.Popen[str], number: signal.Signals) -> None:
+        """Tell it to end, and wait until it has heard it."""
+        process.send_signal(number)
+        assert process.stdout is not None
+        while "waiting for 1 job(s)" not in (line := process.stdout.readline()):
+            assert line
+
     process = begun()
-    process.send_signal(signal.SIGTERM)
-    time.sleep(0.5)
+    told(process, signal.SIGTERM)
     assert process.poll() is None
     (flows / "flag").touch()
-    assert process.wait(120) == 0
+    assert ended(process) == 0
     assert [job.status for job in ws.list_jobs()] == ["finished"]
     for name in ("flag", "begun"):
         os.unlink(flows / name)
@@ -434,8 +446,7 @@ def test_told_to_end_it_lets_jobs_finish_and_told_twice_it_interrupts_them(
     record = ws.get_schedule("s").record
     ws.catalog.move_schedule(replace(record, due=START))
     process = begun()
+    told(process, signal.SIGINT)
     process.send_signal(signal.SIGINT)
-    time.sleep(0.3)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(120) == 0
+    assert ended(process) == 0
     assert [job.status for job in ws.list_jobs()] == ["interrupted", "finished"]

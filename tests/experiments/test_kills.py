@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from findspot import Workspace
 from findspot.artifacts.leases import lease
 from findspot.experiments.errors import BeingRun
 from findspot.experiments.history import newest_run
+from process_groups import of_group, until
 
 TESTS = Path(__file__).parents[1]
 CELLS = [
@@ -54,7 +56,13 @@ input()
 def start(ws: Workspace, folder: Path, executor: str = "inline") -> subprocess.Popen[bytes]:
     environment = {**os.environ, "FINDSPOT_WORKSPACE": str(ws.folder.parent)}
     command = [sys.executable, "-c", SCRIPT, str(folder), executor]
-    return subprocess.Popen(command, cwd=TESTS, env=environment, stdout=subprocess.PIPE)
+    return subprocess.Popen(
+        command, cwd=TESTS, env=environment, stdout=subprocess.PIPE, start_new_session=True
+    )
+
+
+def gone(leader: int) -> bool:
+    return not of_group(leader)
 
 
 def end(process: subprocess.Popen[bytes]) -> int:
@@ -153,10 +161,10 @@ def test_killed_at_any_time(ws: Workspace, tmp_path: Path, seed: int, executor: 
         time.sleep(drawn.uniform(0.0, 0.25 if executor == "inline" else 1.0))
         process.kill()
         end(process)
+        until(partial(gone, process.pid))  # its workers end with it
         kept, ran = finished(ws), counts(folder)
         assert {cell: kept[cell] for cell in before} == before
         assert {cell: ran[cell] for cell in before} == {c: ran_before[c] for c in before}
-    time.sleep(0.5 if executor == "processes" else 0.0)  # workers notice that they are orphans
     check_whole(ws, folder, finished(ws))
 
 

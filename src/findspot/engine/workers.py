@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing
 import os
 import pickle
+import select
 import sys
 import threading
 import time
@@ -184,15 +186,28 @@ def _settle(place: Place) -> None:
             _SETTLED.changed = {name: os.environ.get(name) for name in place.variables}
             _set(place.variables)
         _SETTLED.place = place
-        if place.parent and not _SETTLED.watched and os.getppid() == place.parent:
+        if place.parent and not _SETTLED.watched and _started_by(place.parent):
             _SETTLED.watched = True
+            if os.getppid() != place.parent:
+                os._exit(1)  # it died before this process came to its first step
             threading.Thread(
                 target=_end_with, args=[place.parent], name="findspot-parent", daemon=True
             ).start()
 
 
+def _started_by(parent: int) -> bool:
+    starter = multiprocessing.parent_process()
+    return os.getppid() == parent if starter is None else starter.pid == parent
+
+
 def _end_with(parent: int) -> None:
     """A step must not go on when its job is dead: a resume would run it a second time beside."""
+    with contextlib.suppress(AttributeError, OSError):  # not every system can tell it at once
+        watched = os.pidfd_open(parent)
+        if os.getppid() == parent:
+            ended = select.poll()
+            ended.register(watched, select.POLLIN)
+            ended.poll()
     while os.getppid() == parent:
         time.sleep(1.0)
     if _SETTLED.descriptors is not None:
