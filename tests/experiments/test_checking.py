@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from experiment_pieces import DATA, MODEL, numbers, save, scale, total
-from findspot import CheckFailed, FindspotError, Workspace
+from findspot import CheckFailed, FindspotError, Workspace, task
 from findspot.core.errors import InvalidName
+from findspot.engine.executors import ExecutorUnavailable
 from findspot.experiments.artifact import Artifact
+from findspot.experiments.checking import STRATEGIES
 from findspot.experiments.experiment import Experiment
+from findspot.experiments.experiment_graph import ExperimentGraph
 from findspot.experiments.hypotheses import Hypothesis
 from findspot.experiments.treatments import Treatment
 
@@ -68,7 +72,18 @@ def test_all_mistakes_are_listed_at_once(ws: Workspace) -> None:
         ({"treatments": [Treatment("a", {"factor": object()})]}, "treatment a.factor", "a object"),
         ({"treatments": [Treatment("a", {"facto": 1})]}, "treatment a.facto", "no step has"),
         ({"parameters": []}, "parameters", "they are []"),
-        ({"metrics": "accuracy"}, "metrics", "they are one text"),
+        ({"name": 3}, "name", "3 is no name of an experiment"),
+        ({"metrics": "accuracy"}, "metrics", "it is 'accuracy'"),
+        ({"metrics": 3}, "metrics", "it is 3"),
+        ({"outputs": 3}, "outputs", "it is 3"),
+        ({"outputs": "model.bin"}, "outputs", "it is 'model.bin'"),
+        ({"hypotheses": Hypothesis("m")}, "hypotheses", "it is Hypothesis("),
+        ({"hypotheses": ["m"]}, "hypotheses[0]", "it is a str"),
+        ({"description": 3}, "description", "it is 3"),
+        ({"root": 3}, "root", "it is 3"),
+        ({"versioned": "no"}, "versioned", "it is 'no'"),
+        ({"project": "../x"}, "project", "no project name"),
+        ({"workspace": "folder"}, "workspace", "it is 'folder'"),
         ({"metrics": ["a/b"]}, "metrics", "holds '/'"),
         ({"hypotheses": [Hypothesis("m")]}, "hypotheses", "no treatment"),
     ],
@@ -108,11 +123,91 @@ def test_hypotheses_name_treatments_that_exist(ws: Workspace) -> None:
 
 def test_an_unknown_strategy_or_executor_runs_nothing(ws: Workspace) -> None:
     experiment = Experiment(name="x", pipeline=[total])
-    with pytest.raises(FindspotError, match=r"no strategy.*\n.*rerun, resume, fill"):
+    with pytest.raises(FindspotError, match=r"strategy: it is 'bogus'\n.*rerun, resume, fill"):
         experiment.run(strategy="bogus")  # type: ignore[arg-type]
     with pytest.raises(FindspotError, match="no executor"):
         experiment.run(executor="bogus")
     assert not ws.list_jobs(experiment="x")
+
+
+def test_all_mistakes_in_a_call_of_run_are_listed_with_those_of_the_experiment(
+    ws: Workspace,
+) -> None:
+    experiment = Experiment(name="x", pipeline=[total], seed=-1)
+    given: dict[str, Any] = {
+        "strategy": ["rerun"],
+        "workers": -1,
+        "progress": 3,
+        "replicates": "2",
+        "treatments": 5,
+    }
+    with pytest.raises(CheckFailed) as caught:
+        experiment.run(**given)
+    assert {problem.path for problem in caught.value.problems} == {*given, "seed"}
+    with pytest.raises(CheckFailed, match="workspace: it is 'folder'"):
+        experiment.run(workspace="folder")  # type: ignore[arg-type]
+    assert not ws.list_jobs(experiment="x")
+
+
+def test_what_can_never_run_leaves_nothing_behind(tmp_path: Path) -> None:
+    @task(cpus=100_000)
+    def large(data: Any) -> None: ...
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        for strategy in STRATEGIES:
+            for executor in ("inline", "threads", "processes"):
+                items = [object(), object()]
+                experiment = Experiment(name="x", datasource=items, pipeline=[large])
+                with pytest.raises(CheckFailed, match="asks for more than the executor has"):
+                    experiment.run(strategy=strategy, executor=executor)
+        with pytest.raises(ExecutorUnavailable):
+            Experiment(name="x", pipeline=[total]).run(executor="dask:not an address")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_can_never_run_takes_no_number_of_an_experiment_that_has_run(ws: Workspace) -> None:
+    @task(cpus=100_000)
+    def large(data: Any) -> None: ...
+
+    def experiment(step: Any) -> Experiment:
+        return Experiment(name="x", pipeline=[step], replicates=2)
+
+    experiment(total).run()
+    snapshot = ws.catalog.find_snapshot("entrypoint", ws.project, "x")
+    for strategy in STRATEGIES:
+        with pytest.raises(CheckFailed, match="asks for more than the executor has"):
+            experiment(large).run(strategy=strategy)
+    assert ws.catalog.find_snapshot("entrypoint", ws.project, "x") == snapshot
+    assert experiment(total).run().run == 2
+
+
+def test_nothing_to_run_needs_no_executor_that_could(ws: Workspace) -> None:
+    experiment = Experiment(name="x", datasource=[[1.0], [2.0]], pipeline=[total])
+    assert experiment.run().status == "finished"
+    assert experiment.run(strategy="resume", executor="dask:not an address").ran == 0
+
+
+def test_a_cell_alone_a_search_and_a_graph_name_what_they_cannot_take(ws: Workspace) -> None:
+    experiment = Experiment(name="x", pipeline=[total], datasource=[[1.0]])
+    for call, message in (
+        (lambda: experiment.apply(["a"]), "no condition"),  # type: ignore[arg-type]
+        (lambda: experiment.debug(replicate="0"), "no replicate '0'"),  # type: ignore[arg-type]
+        (lambda: experiment.debug(folder=3), "folder: it is 3"),  # type: ignore[arg-type]
+        (lambda: experiment.optimise(3, rounds=0), "(?s)optimiser.*rounds"),  # type: ignore[arg-type]
+        (lambda: ExperimentGraph(3), "experiments: it is 3"),  # type: ignore[arg-type]
+        (lambda: ExperimentGraph([experiment]).run(progress=3), "progress"),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(FindspotError, match=message):
+            call()
+    result = experiment.run()
+    for call, message in (
+        (lambda: result.values(["m"]), "No step logged"),  # type: ignore[arg-type]
+        (lambda: result.ranking("total", "more"), "'more'"),  # type: ignore[arg-type]
+        (lambda: result.compare("total", conditions=3), "conditions: they are 3"),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(FindspotError, match=message):
+            call()
 
 
 @pytest.mark.parametrize("name", ["../up", "a/../b", "/abs", "a//b", "", ".", "a\\b", "a\0b"])

@@ -13,8 +13,9 @@ import pytest
 
 from experiment_pieces import DATA, counted, numbers, save
 from findspot import CheckFailed, ExternalArtifact, FindspotError, NotFound, Workspace
+from findspot.experiments.checking import Strategy
 from findspot.experiments.context import CellContext
-from findspot.experiments.experiment import Experiment, Strategy
+from findspot.experiments.experiment import Experiment
 from findspot.experiments.results import Result
 from findspot.experiments.treatments import Treatment
 
@@ -191,7 +192,8 @@ def test_a_list_of_data_that_changed_is_run_again(ws: Workspace, strategy: Strat
 
 SCRIPT = """
 from experiment_pieces import save, numbers, DATA
-from findspot.experiments.experiment import Experiment, Strategy
+from findspot.experiments.checking import Strategy
+from findspot.experiments.experiment import Experiment
 experiment = Experiment({name} datasource=numbers, pipeline=[save], outputs=[DATA], replicates=2)
 assert experiment.run().status == "finished"
 """

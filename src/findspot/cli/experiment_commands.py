@@ -20,7 +20,8 @@ from findspot.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from findspot.experiments.experiment import Experiment, Strategy
+    from findspot.experiments.checking import Strategy
+    from findspot.experiments.experiment import Experiment
     from findspot.experiments.experiment_graph import ExperimentGraph
 
 Target = Annotated[

@@ -249,6 +249,26 @@ def check_options(options: JobOptions) -> None:
         check_executor(options.executor)
 
 
+def check_place(
+    space: ArtifactSpace, plan: Plan, executor: str | Any | None, workers: int | None
+) -> None:
+    """Refuse a plan that the executor can never run, before anything is recorded that its job
+    needs. No worker is started; a connection to a cluster is kept for the job.
+
+    Raises:
+        CheckFailed: a step asks for more than the executor has.
+        UnknownExecutor, ExecutorLibraryMissing, ExecutorUnavailable
+    """
+    settings = space.settings
+    workers = settings.workers if workers is None else workers
+    with make_executor(executor or settings.executor, workers, space, _never) as pool:
+        check_needs(plan, pool)
+
+
+def _never(call: StepCall) -> StepResult:
+    raise AssertionError(f"{call.step} is not to run here")
+
+
 def _repeat(
     space: ArtifactSpace,
     plan: Plan,

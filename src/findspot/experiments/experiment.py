@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from findspot.core.errors import CheckFailed, FindspotError, Problem
+from findspot.core.errors import CheckFailed, FindspotError
 from findspot.core.names import check_name
 from findspot.experiments.artifact import Artifact
 from findspot.experiments.cells import Activity, Cell, Outcome, Program
-from findspot.experiments.design import Checks, Design, outputs_of, signature_of
+from findspot.experiments.checking import Checks, Strategy
+from findspot.experiments.design import Design, outputs_of, signature_of
 from findspot.experiments.loading import Loader
 from findspot.experiments.pipelines import PipelineProgram, pipeline_steps
 from findspot.experiments.sources import ArtifactSource, Source, read_source
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from findspot.experiments.progress import Listener
     from findspot.experiments.registration import Registration
     from findspot.experiments.results import Result
-
-Strategy = Literal["rerun", "resume", "fill"]
-STRATEGIES: tuple[Strategy, ...] = ("rerun", "resume", "fill")
 
 
 class Experiment:
@@ -97,11 +95,11 @@ class Experiment:
         self.replicates = replicates
         self.seed = seed
         self.parameters: Mapping[str, Any] = {} if parameters is None else parameters
-        self.outputs = tuple(outputs)
+        self.outputs = outputs
         self.metrics = metrics
         self.hypotheses = hypotheses
         self.description = description
-        self.root = None if root is None else Path(root)
+        self.root = Path(root) if isinstance(root, str) else root
         self.versioned = versioned
         self.project = project
         self.workspace = workspace
@@ -137,7 +135,22 @@ class Experiment:
         Raises:
             CheckFailed: lists every mistake.
         """
-        checks = Checks()
+        return self._design(Checks(), replicates, treatments)
+
+    def _design(
+        self, checks: Checks, replicates: int | None, treatments: Sequence[Treatment] | None
+    ) -> Design:
+        """The same, beside mistakes that were found already."""
+        from findspot.artifacts.space import ArtifactSpace
+
+        checks.kinds(
+            workspace=(self.workspace, ArtifactSpace, "a Workspace"),
+            description=(self.description, str, "a text"),
+            root=(self.root, Path, "a folder, as text or a Path"),
+            versioned=(self.versioned, bool, "True or False"),
+        )
+        if self.project is not None:
+            checks.name("project", self.project, "project name")
         if self._name is not None:
             checks.name("name", self._name, "name of an experiment")
         source = read_source(self.datasource, checks.problems)
@@ -151,7 +164,8 @@ class Experiment:
         metrics = self._metrics(checks)
         self._hypotheses(checks, found)
         program = self._program(program, kept, metrics, steps, source)
-        checks.keys(self.name, [BASELINE, *found], program.outputs)
+        if not checks.found_in("name"):
+            checks.keys(self.name, [BASELINE, *found], program.outputs)
         if checks.problems:
             named = "without a name" if self._name is None else repr(self._name)
             subject = f"The experiment {named}"
@@ -171,7 +185,8 @@ class Experiment:
 
     def _replicates(self, checks: Checks, source: Source, asked: Any) -> int:
         count = checks.replicates(asked, source)
-        if not isinstance(source, ArtifactSource):
+        nowhere = checks.found_in("workspace") or checks.found_in("project")
+        if not isinstance(source, ArtifactSource) or nowhere:
             return count
         try:
             run = source.run(self.space(), self._project(self.space()))
@@ -234,17 +249,21 @@ class Experiment:
         return replace(changed, kept=frozenset(kept), outputs=outputs_of(steps, kept))
 
     def _metrics(self, checks: Checks) -> tuple[str, ...]:
-        if isinstance(self.metrics, str):
-            checks.add("metrics", "they are one text", expected="a list of names")
-            return ()
-        good = [m for m in self.metrics if checks.name("metrics", m, "metric")]
+        given = checks.listed("metrics", self.metrics, "a list of names")
+        good = [m for m in given if checks.name("metrics", m, "metric")]
         return tuple(dict.fromkeys(good))
 
     def _hypotheses(self, checks: Checks, treatments: Mapping[str, Treatment]) -> None:
-        for index, hypothesis in enumerate(self.hypotheses):
-            problems: list[Problem] = hypothesis.problems(f"hypotheses[{index}]", treatments)
-            checks.problems.extend(problems)
-        if self.hypotheses and not treatments and not checks.problems:
+        from findspot.experiments.hypotheses import Hypothesis
+
+        given = checks.listed("hypotheses", self.hypotheses, "a list of Hypothesis")
+        for index, hypothesis in enumerate(given):
+            path = f"hypotheses[{index}]"
+            if isinstance(hypothesis, Hypothesis):
+                checks.problems.extend(hypothesis.problems(path, treatments))
+            else:
+                checks.add(path, f"it is a {type(hypothesis).__name__}", expected="a Hypothesis")
+        if given and not treatments and not checks.problems:
             checks.add("hypotheses", "there is no treatment to compare with the baseline")
 
     # ------------------------------------------------------------------ running
@@ -313,12 +332,10 @@ class Experiment:
         ``wanted``."""
         from findspot.experiments.running import Running
 
+        checks = Checks()
+        checks.options(strategy, workers, progress)
+        design = self._with(workspace)._design(checks, replicates, treatments)
         space = self.space(workspace)
-        design = self._with(workspace).design(replicates=replicates, treatments=treatments)
-        if strategy not in STRATEGIES:
-            raise FindspotError(
-                f"{strategy!r} is no strategy.", how=f"Say {', '.join(STRATEGIES)}."
-            )
         return Running(
             self,
             design,
@@ -371,6 +388,10 @@ class Experiment:
         Returns:
             its value, context (with ``metrics``), and the paths of its artifacts by (step, name).
         """
+        checks = Checks()
+        checks.kinds(folder=(folder, (str, Path), "a folder, as text or a Path"))
+        if checks.problems:
+            raise CheckFailed("What is to be debugged", checks.problems)
         place = None if folder is None else Path(folder)
         return self._alone(condition, replicate, None, given=False, folder=place)
 
@@ -381,13 +402,13 @@ class Experiment:
         from findspot.experiments.data import datum_of
 
         design = self.design()
-        if condition not in design.conditions:
+        if condition not in list(design.conditions):
             raise FindspotError(
                 f"There is no condition {condition!r}.",
                 where=f"experiment {design.name}",
                 how=f"Conditions are {', '.join(design.conditions)}.",
             )
-        if not given and not 0 <= replicate < design.replicates:
+        if type(replicate) is not int or (not given and not 0 <= replicate < design.replicates):
             raise FindspotError(
                 f"There is no replicate {replicate!r}.",
                 where=f"experiment {design.name}",
@@ -445,8 +466,8 @@ class Experiment:
         """
         from findspot.experiments.registration import register
 
-        space = self.space(workspace)
         design = self._with(workspace).design(replicates=replicates, treatments=treatments)
+        space = self.space(workspace)
         return register(space, self._project(space), design, self.hypotheses)
 
     def artifact_datasource(

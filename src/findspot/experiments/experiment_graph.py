@@ -8,7 +8,8 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from findspot.core.errors import CheckFailed, FindspotError, Problem
-from findspot.experiments.experiment import Experiment, Strategy
+from findspot.experiments.checking import Checks, Strategy
+from findspot.experiments.experiment import Experiment
 from findspot.experiments.progress import Listener, Progress
 from findspot.experiments.sources import ArtifactSource
 
@@ -79,8 +80,10 @@ class ExperimentGraph:
     def __init__(self, experiments: Iterable[Experiment]) -> None:
         self.experiments: dict[str, Experiment] = {}
         self.upstream: dict[str, tuple[str, ...]] = {}
-        self._problems: list[Problem] = []
-        for index, experiment in enumerate(experiments):
+        checks = Checks()
+        self._problems = checks.problems
+        listed = checks.listed("experiments", experiments, "a list of Experiment")
+        for index, experiment in enumerate(listed):
             given: Any = experiment
             if isinstance(given, Experiment):
                 self._add(experiment, ())
@@ -153,6 +156,10 @@ class ExperimentGraph:
         Raises:
             CheckFailed: an experiment has mistakes; nothing has run.
         """
+        checks = Checks()
+        checks.options(strategy, workers, progress)
+        if checks.problems:
+            raise CheckFailed("The graph of experiments", checks.problems)
         self.validate()
         results: dict[str, Result] = {}
         blocked: dict[str, FindspotError] = {}

@@ -69,7 +69,7 @@ class Hypothesis:
         metric: Any = self.metric
         if not isinstance(metric, str) or not metric:
             found.append(Problem(path, f"its metric is {self.metric!r}", expected="a name"))
-        if not callable(self.test) and self.test not in TESTS:
+        if not callable(self.test) and self.test not in tuple(TESTS):
             expected = f"{', '.join(TESTS)}, or a function"
             found.append(Problem(path, f"there is no test {self.test!r}", expected=expected))
         if self.better not in ("higher", "lower", "either"):
@@ -81,8 +81,12 @@ class Hypothesis:
         alpha: Any = self.alpha
         if not isinstance(alpha, int | float) or not 0 < alpha < 1:
             found.append(Problem(path, f"alpha is {alpha!r}", expected="a number between 0 and 1"))
-        for name in self.treatments or ():
-            if name not in treatments:
+        chosen: Any = self.treatments
+        if chosen is not None and not isinstance(chosen, tuple | list):
+            found.append(Problem(path, f"treatments is {chosen!r}", expected="a tuple of names"))
+            return found
+        for name in chosen or ():
+            if name not in tuple(treatments):
                 hint = f"There are: {', '.join(treatments) or 'none'}"
                 found.append(Problem(path, f"there is no treatment {name!r}", hint=hint))
         return found
@@ -213,8 +217,12 @@ def compared(
 ) -> list[Verdict]:
     """See `Result.compare`; ``asked`` are test, better and correction, None where not given."""
     result.values(metric)
+    two: Any = conditions
+    if two is not None and (not isinstance(two, tuple | list) or len(two) != 2):
+        problem = Problem("conditions", f"they are {two!r}", expected="the names of two")
+        raise CheckFailed("The comparison", [problem])
     for name in conditions or ():
-        if name not in result.conditions:
+        if name not in list(result.conditions):
             raise NotFound("condition", name, near=list(result.conditions))
     against, treatment = conditions or (BASELINE, None)
     own = [hypothesis for hypothesis in hypotheses if hypothesis.metric == metric]

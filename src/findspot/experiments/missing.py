@@ -16,7 +16,7 @@ from findspot.experiments.sources import Datum
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
-    from findspot.experiments.experiment import Strategy
+    from findspot.experiments.checking import Strategy
 
 
 @dataclass(frozen=True, slots=True)

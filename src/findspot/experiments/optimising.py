@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from findspot.core.errors import CheckFailed, FindspotError
-from findspot.experiments.design import Checks
+from findspot.experiments.checking import Checks
 from findspot.experiments.history import give_up
 from findspot.experiments.treatments import Optimiser, StagedOptimiser, Treatment
 
 if TYPE_CHECKING:
-    from findspot.experiments.experiment import Experiment, Strategy
+    from findspot.experiments.checking import Strategy
+    from findspot.experiments.experiment import Experiment
     from findspot.experiments.results import Result
 
 
@@ -27,6 +28,7 @@ class Search:
 
     def run(self, optimiser: Optimiser, rounds: int | None) -> Result:
         """Ask, run and tell, until nothing more is asked for."""
+        _check(optimiser, rounds)
         result: Result | None = None
         done = 0
         while rounds is None or done < rounds:
@@ -100,6 +102,17 @@ class Search:
         if self._strategy == "rerun":
             self._strategy = "resume"
         return result
+
+
+def _check(optimiser: Any, rounds: Any) -> None:
+    checks = Checks()
+    if not all(callable(getattr(optimiser, name, None)) for name in ("ask", "tell")):
+        what = f"it is a {type(optimiser).__name__}"
+        checks.add("optimiser", what, expected="an OptunaSearch, or an object with ask and tell")
+    if rounds is not None and (type(rounds) is not int or rounds < 1):
+        checks.add("rounds", f"it is {rounds!r}", expected="a whole number from 1 on")
+    if checks.problems:
+        raise CheckFailed("The search", checks.problems)
 
 
 def _first(count: int, treatments: Mapping[str, Treatment]) -> Callable[[str, int], bool]:

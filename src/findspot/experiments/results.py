@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from findspot.artifacts.version import ArtifactVersion
-from findspot.core.errors import NotFound
+from findspot.core.errors import FindspotError, NotFound
 from findspot.core.records import Failure, MetricPoint
 from findspot.experiments.errors import NoMetric
 from findspot.experiments.failing import ErrorKind, failed_step
@@ -211,7 +211,7 @@ class Result:
         Raises:
             NoMetric: no cell logged it.
         """
-        if metric not in self.metrics:
+        if metric not in list(self.metrics):
             raise NoMetric(metric, tuple(self.metrics))
         return self.metrics[metric]
 
@@ -307,7 +307,13 @@ class Result:
         )
 
     def ranking(self, metric: str, better: Better = "higher") -> list[tuple[str, float]]:
-        """Conditions with their means of a metric, the best first; those without any come last."""
+        """Conditions with their means of a metric, the best first; those without any come last.
+
+        Raises:
+            NoMetric: no cell logged it.
+        """
+        if better not in ("higher", "lower"):
+            raise FindspotError(f"{better!r} says not which is better.", how="Say higher or lower.")
         means = []
         for condition, values in self.values(metric).items():
             known = [value for value in values if not math.isnan(value)]

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from findspot.core.ids import new_uid
 from findspot.core.records import Snapshot, StepRecord, document_digest, now
 from findspot.engine.executors import check_executor, stays_here
-from findspot.engine.launching import JobOptions, check_options, launch
+from findspot.engine.launching import JobOptions, check_place, launch
 from findspot.engine.logged.publishing import OF_A_CELL, path_of_job, values_of
+from findspot.engine.targets.choosing import choose
 from findspot.experiments.alone import alone
 from findspot.experiments.design import Design
 from findspot.experiments.gathering import result_of
@@ -22,12 +23,14 @@ from findspot.experiments.planning import body_of, facts_of, plan_cells
 from findspot.experiments.progress import Listener, Progress
 from findspot.experiments.results import Result
 from findspot.experiments.run_index import write_index
+from findspot.experiments.sources import Datum
 from findspot.experiments.view import Item, complete, folder_of_run, item_of
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
     from findspot.catalog.protocol import NewVersion
-    from findspot.experiments.experiment import Experiment, Strategy
+    from findspot.experiments.checking import Strategy
+    from findspot.experiments.experiment import Experiment
 
 
 class Running:
@@ -62,11 +65,13 @@ class Running:
     def run(self) -> Result:
         """The result of all cells."""
         design, space = self.design, self.space
-        # What is none must not take the number of a run.
-        check_executor(self.executor or space.settings.executor)
-        check_options(JobOptions(workers=self.workers))
         known = values_of("job", self.project, design.name, OF_A_CELL)
         path_of_job(space, self.artifact_path, known, self.project)
+        check_executor(self.executor or space.settings.executor)
+        # Where there may be nothing to run, it need not be possible.
+        at_once = self.strategy == "rerun" or not space.exists
+        if at_once:
+            self._check_place()
         grid = Grid.of(space, self.project, design, self.strategy)
         with ExitStack() as held:
             found = grid.missing(self.wanted)
@@ -77,6 +82,8 @@ class Running:
             self._tell_start(grid, found)
             run = found.before
             if found.cells or run is None:
+                if not at_once:
+                    self._check_place()
                 number = self._number() if run is None else run.number
                 run = self._launch(number, found, len(grid.cells))
                 write_index(space, self.project, design.name, run)
@@ -102,6 +109,12 @@ class Running:
                 )
             )
         return result
+
+    def _check_place(self) -> None:
+        """Refuse what can never run, before anything is recorded of it: the number of a run too."""
+        design = self.design
+        cells = [(design.cell(condition, 0, Datum()), Datum()) for condition in design.conditions]
+        check_place(self.space, plan_cells(design, cells, {}), self.executor, self.workers)
 
     def _tell_start(self, grid: Grid, found: Missing) -> None:
         if self.progress is None:
@@ -185,7 +198,10 @@ class Running:
             labels={RUN: number, "strategy": self.strategy},
             on_step=on_step,
         )
-        job = launch(self.space, plan, {}, options, entrypoint=self._snapshot(), on_made=on_made)
+        chosen = choose(self.space, plan.graph, {}, self.project)
+        job = launch(
+            self.space, plan, chosen, options, entrypoint=self._snapshot(), on_made=on_made
+        )
         return run_after(self.space, job.record, steps.values(), found.before)
 
     def _snapshot(self) -> Snapshot:

@@ -165,13 +165,15 @@ class ArtifactSource:
         self._check_names(run, problems)
         for condition in conditions:
             source = self.condition or condition
-            if source not in run.conditions and self.condition is None:
+            if self.condition is None and source not in run.conditions:
                 if condition != BASELINE:
                     notes.append(
                         f"{condition!r} is given the baseline's {self.name} of "
                         f"{self.producer.name!r}, which has no such condition."
                     )
                 source = BASELINE
+            if source not in list(run.conditions):
+                continue  # which is among the problems
             for replicate in range(run.replicates):
                 uid = self._uid(run, source, replicate, problems)
                 if uid is not None:
@@ -189,12 +191,13 @@ class ArtifactSource:
 
     def _check_names(self, run: Run, problems: list[Problem]) -> None:
         known = {name for cell in run.cells.values() for name in cell.outputs}
-        if known and f"{self.step}/{self.name}" not in known:
-            listed = ", ".join(sorted(known)[:10])
+        ended = any(cell.status == "finished" for cell in run.cells.values())
+        if ended and f"{self.step}/{self.name}" not in known:
+            listed = ", ".join(sorted(known)[:10]) or "none; a step that writes some declares them"
             problems.append(
                 Problem(f"{self.step}/{self.name}", "no step wrote it", hint=f"There are: {listed}")
             )
-        if self.condition is not None and self.condition not in run.conditions:
+        if self.condition is not None and self.condition not in list(run.conditions):
             listed = ", ".join(run.conditions)
             problems.append(
                 Problem(self.condition, "there is no such condition", hint=f"There are: {listed}")
@@ -205,7 +208,7 @@ class ArtifactSource:
             return None
         cell = run.cells.get((condition, replicate))
         uid = None if cell is None else cell.outputs.get(f"{self.step}/{self.name}")
-        if uid is None and condition in run.conditions:
+        if uid is None:
             why = "it has not run" if cell is None else f"it is {cell.status}"
             if cell is not None and cell.failure is not None:
                 why = f"it failed with {cell.failure.type}: {cell.failure.message}"
