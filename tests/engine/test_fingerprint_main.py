@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from findspot.engine.code.project import main_module, stable_module
+from findspot.engine.targets.targets import find_function
 
 FILE = """
 import enum, logging
@@ -117,6 +118,24 @@ def test_a_script_in_a_package_and_who_imports_it_from_there(folder: Path) -> No
     assert say(folder, "parts/deep/counting.py") == "finished False"
     module = "parts.deep.counting"
     assert say(folder, "-c", f"import {module}; {module}.show()") == "finished True"
+    by_file = "from findspot import Workspace\nprint(Workspace().run({!r}).steps['count'].cached)"
+    assert say(folder, "-c", by_file.format("parts/deep/counting.py:nested")) == "True"
+
+
+def test_a_file_of_a_package_is_found_by_its_path_with_its_relative_imports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "outer_4711" / "inner"
+    package.mkdir(parents=True)
+    for folder in (package, package.parent):
+        (folder / "__init__.py").touch()
+    (package.parent / "other.py").write_text("VALUE = 3")
+    (package / "script.py").write_text("from ..other import VALUE\ndef f(): return VALUE")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    found = find_function("outer_4711/inner/script.py:f")
+    assert (found.__module__, found()) == ("outer_4711.inner.script", 3)
+    assert find_function("outer_4711.inner.script:f") is found
 
 
 @pytest.mark.slow

@@ -60,11 +60,10 @@ def main_module() -> str:
     stem, suffix = os.path.splitext(os.path.basename(file))
     if suffix != ".py" or not stem.isidentifier():
         return "__main__"
-    return _package_prefix(os.path.dirname(os.path.abspath(file))) + stem
+    return _prefix_of_main(os.path.dirname(os.path.abspath(file))) + stem
 
 
-@cache
-def _package_prefix(folder: str) -> str:
+def package_prefix(folder: str) -> str:
     """``a.b.`` for the folder ``b`` of a package ``a`` that can be imported from here; else ""."""
     parts: list[str] = []
     while os.path.isfile(os.path.join(folder, "__init__.py")):
@@ -74,6 +73,10 @@ def _package_prefix(folder: str) -> str:
         parts.append(f"{name}.")
     places = map(os.path.abspath, (os.getcwd(), *sys.path))
     return "".join(reversed(parts)) if parts and folder in places else ""
+
+
+_prefix_of_main = cache(package_prefix)
+"""It stays what it was when the program began, wherever its steps go."""
 
 
 def adopt_main(name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import sys
@@ -11,6 +12,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from findspot.core.errors import NotFound
+from findspot.engine.code.project import package_prefix
 from findspot.engine.code.task_sources import imported
 from findspot.engine.errors import BadTarget
 from findspot.engine.targets.pipelines import Pipeline
@@ -177,12 +179,16 @@ def _is_experiment(value: object) -> bool:
 
 
 def module_of(path: Path) -> ModuleType:
-    """A file as a module that can be imported again by its stem, also in worker processes."""
+    """A file as a module that can be imported again, also in worker processes: by its stem, or in
+    its package's name where that can be imported from here."""
     if not path.is_file():
         raise NotFound("file", str(path), how="Look at its name and the current folder.")
     folder = str(path.resolve().parent)
     if folder not in sys.path:
         sys.path.insert(0, folder)
+    inside = _name_in_package(path)
+    if inside is not None:
+        return importlib.import_module(inside)
     known = sys.modules.get(path.stem)
     if known is not None and getattr(known, "__file__", None) == str(path.resolve()):
         return known
@@ -200,3 +206,18 @@ def module_of(path: Path) -> ModuleType:
         del sys.modules[path.stem]
         raise
     return module
+
+
+def _name_in_package(path: Path) -> str | None:
+    """What a file is called by those who import it from its package; None where nobody can."""
+    folder = os.path.dirname(os.path.abspath(path))
+    prefix = package_prefix(folder)
+    if not prefix or not path.stem.isidentifier():
+        return None
+    top = Path(folder).parents[prefix.count(".") - 2] if prefix.count(".") > 1 else Path(folder)
+    known = sys.modules.get(top.name)
+    if known is not None and getattr(known, "__file__", None) != str(top / "__init__.py"):
+        return None  # another package of that name is in use here
+    if str(top.parent) not in sys.path:
+        sys.path.insert(0, str(top.parent))
+    return prefix[:-1] if path.stem == "__init__" else prefix + path.stem
