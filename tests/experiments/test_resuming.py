@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from experiment_pieces import counted, counts, numbers
-from findspot import FindspotError, Workspace, load_artifact
-from findspot.core.records import JobUpdate
+from experiment_pieces import DATA, counted, counts, numbers, ran, scale, total
+from findspot import CachePolicy, FindspotError, Workspace, load_artifact, task
+from findspot.core.records import JobUpdate, now
+from findspot.experiments.artifact import Artifact
 from findspot.experiments.context import CellContext
 from findspot.experiments.errors import BeingRun, NoRun
 from findspot.experiments.experiment import Experiment
+from findspot.experiments.results import Result
 from findspot.experiments.treatments import Treatment
 
 
@@ -84,6 +88,69 @@ def test_a_changed_treatment_runs_again_and_only_it(ws: Workspace, tmp_path: Pat
         "parameters or outputs have changed."
     ]
     assert {n for k, n in counts(tmp_path).items() if k.startswith("baseline")} == {1}
+
+
+@pytest.mark.parametrize("strategy", ["resume", "fill"])
+def test_what_has_expired_runs_again(
+    ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: Any
+) -> None:
+    def experiment(**options: Any) -> Experiment:
+        steps = [task(cache=CachePolicy(**options))(scale.function), total, ran]
+        return counted(tmp_path, name="aged", pipeline=steps, outputs=[])
+
+    aged = experiment(expires=60.0)
+    first = aged.run()
+    assert aged.run(strategy=strategy).ran == 0
+    later = now() + timedelta(seconds=61)
+    for module in ("experiments.history", "engine.caching.reusing"):
+        monkeypatch.setattr(f"findspot.{module}.now", lambda: later)
+    assert experiment().run(strategy=strategy).ran == 0
+    again = aged.run(strategy=strategy)
+    assert (again.ran, again.run, again.metrics) == (6, 1, first.metrics)
+    assert again.notes == [
+        "6 finished cells (baseline/0, double/0, baseline/1 ...) run again, because they have "
+        "expired: 60 s, says the cache policy of a task."
+    ]
+    assert set(counts(tmp_path).values()) == {2}
+
+
+def test_an_artifact_that_was_reused_is_as_old_as_it_is(ws: Workspace) -> None:
+    @task(cache=CachePolicy(expires=0.5))
+    def step(data: float, ctx: CellContext, k: float = 1.0, out: Artifact = DATA) -> None:
+        out.write(str(k))
+
+    def run(k: float) -> Result:
+        aged = Experiment(name="aged", datasource=[1.0], pipeline=[step], parameters={"k": k})
+        return aged.run(strategy="resume")
+
+    run(1.0), run(2.0)
+    assert run(1.0).status == "finished"
+    time.sleep(0.6)
+    result = run(1.0)
+    assert (result.ran, result.job.steps["baseline/0"].cached) == (1, False)
+
+
+def test_what_the_data_are_made_of_expires_too(ws: Workspace) -> None:
+    @task(cache=CachePolicy(expires=0.0))
+    def today(ctx: CellContext) -> list[float]:
+        return [float(next(days))]
+
+    days = iter(range(1, 10))
+    aged = Experiment(name="aged", datasource=today, pipeline=[total])
+    assert aged.run().metrics["total"]["baseline"] == [1.0]
+    again = aged.run(strategy="resume")
+    assert again.metrics["total"]["baseline"] == [2.0]
+    assert "they have expired: 0 s" in again.notes[-1]
+
+
+def test_a_cell_that_runs_again_is_not_said_to_be_kept(ws: Workspace) -> None:
+    def experiment(add: int) -> Experiment:
+        return Experiment(name="code", pipeline=[make_step(add)], datasource=numbers, seed=add)
+
+    experiment(0).run()
+    notes = experiment(1).run(strategy="fill").notes
+    assert [note.partition(" (")[0] for note in notes] == ["1 finished cell"]
+    assert "run again" in notes[0]
 
 
 def make_step(add: int) -> Any:

@@ -67,6 +67,16 @@ class Design:
         """What the pipeline looks like: the same in every process, whatever its code."""
         return signature_of(self.steps, self.parameters)
 
+    @cached_property
+    def expires(self) -> float | None:
+        """Seconds after which a finished cell counts no more, by the cache policies of the tasks of
+        its steps and its data; None: never."""
+        options = [step.options for step in self.steps]
+        if isinstance(self.source, FunctionSource):
+            options.append(self.source.step.options)
+        policies = [each.policy for each in options if each.policy is not None]
+        return min((p.expires for p in policies if p.expires is not None), default=None)
+
     def seed_of(self, condition: str, replicate: int) -> int:
         """The seed of one cell; it depends on nothing but the three and the experiment's."""
         return derive_seed(self.seed, self.name, condition, replicate)

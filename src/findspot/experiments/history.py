@@ -21,6 +21,7 @@ from findspot.core.records import (
     JobUpdate,
     MetricPoint,
     StepRecord,
+    now,
 )
 
 if TYPE_CHECKING:
@@ -271,6 +272,22 @@ def give_up(space: ArtifactSpace, job: JobRecord, treatments: Mapping[str, Any])
     pruned = {**job.params.get(PRUNED, {}), **treatments}
     update = JobUpdate(id=job.id, expected=ENDED, params={PRUNED: pruned})
     space.catalog.write(Batch(updates=[update]))
+
+
+def older(
+    space: ArtifactSpace, cells: Mapping[tuple[str, int], CellRecord], seconds: float
+) -> set[tuple[str, int]]:
+    """The cells that were made longer ago than so many seconds."""
+    made = space.catalog.versions({uid for cell in cells.values() for uid in cell.outputs.values()})
+    found = set()
+    for place, cell in cells.items():
+        # One that was reused ended when it was, its artifacts are as old as they are.
+        times = [made[uid].created for uid in cell.outputs.values() if uid in made]
+        oldest = min(times, default=cell.ended)
+        # Where the clock was set back since, it is of the future, which says nothing.
+        if oldest is None or abs((now() - oldest).total_seconds()) > seconds:
+            found.add(place)
+    return found
 
 
 def lost(space: ArtifactSpace, cells: Mapping[tuple[str, int], CellRecord]) -> set[tuple[str, int]]:

@@ -11,7 +11,7 @@ from findspot.experiments.cells import Cell
 from findspot.experiments.data import data_of
 from findspot.experiments.design import Design
 from findspot.experiments.errors import BeingRun
-from findspot.experiments.history import RUN, CellRecord, Run, lost, newest_run, runs
+from findspot.experiments.history import RUN, CellRecord, Run, lost, newest_run, older, runs
 from findspot.experiments.sources import Datum
 
 if TYPE_CHECKING:
@@ -97,15 +97,21 @@ class Grid:
     def _missing(self, before: Run) -> Missing:
         done = {place: c for place, c in before.cells.items() if c.status == "finished"}
         gone = lost(self.space, done)
+        expires = self.design.expires
+        old = set() if expires is None else older(self.space, done, expires)
         loaded = {text for cell in done.values() for text in cell.resolved}
         leads = {text: leads_to(self.space, text) for text in loaded}
         missing = []
+        kept: list[Cell] = []
         reasons: dict[str, list[str]] = {}
         for cell, datum in self.cells:
             place = (cell.condition, cell.replicate)
             found = done.get(place)
             reason = "" if found is None else self._reason(cell, found, place in gone, leads)
+            if reason == "" and place in old:
+                reason = f"they have expired: {expires:g} s, says the cache policy of a task"
             if found is not None and reason == "":
+                kept.append(cell)
                 continue
             missing.append((cell, datum))
             if found is not None:
@@ -113,10 +119,9 @@ class Grid:
         notes = [
             f"{_counted(names)} run again, because {reason}." for reason, names in reasons.items()
         ]
-        kept = [c for c, _ in self.cells if (c.condition, c.replicate) in done]
-        old = [c.name for c in kept if done[c.condition, c.replicate].code != c.code]
-        if self.strategy == "fill" and old:
-            notes.append(f"{_counted(old)} kept, though {self._changed(before)}.")
+        changed = [c.name for c in kept if done[c.condition, c.replicate].code != c.code]
+        if changed:
+            notes.append(f"{_counted(changed)} kept, though {self._changed(before)}.")
         return Missing(before, missing, notes)
 
     def _reason(
