@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 import sample_tasks
-from findspot import Job, Workspace, pipeline, task
+from findspot import CachePolicy, Job, Workspace, pipeline, task
 from findspot.core.errors import NotFound
 from findspot.engine.caching.explaining import Explanation, explain
 
@@ -119,6 +120,26 @@ def test_a_deleted_output_is_the_reason(ws: Workspace) -> None:
     assert "deleted" in found["rounded"].reason
 
 
+@pytest.mark.parametrize("expires", [None, 0.01])
+def test_lost_bytes_and_old_outputs_are_told_apart(ws: Workspace, expires: float | None) -> None:
+    @task(cache=CachePolicy(expires=expires))
+    def many(n: int) -> np.ndarray:
+        return np.arange(float(n))
+
+    @pipeline
+    def making() -> Any:
+        return {"x": many(100_000)}
+
+    first = making.run()
+    if expires is None:
+        (blob,) = [path for path in (ws.folder / "blobs").rglob("*") if path.is_file()]
+        blob.unlink()
+    time.sleep(0.02)
+    found = explained(ws, making.run())["many"]
+    assert (found.verdict, found.compared) == ("ran", first.id)
+    assert ("gone from the store" if expires is None else "policy of expires=0.01") in found.reason
+
+
 def test_what_has_no_fingerprint_is_named(ws: Workspace, tmp_path: Path) -> None:
     (tmp_path / "open").write_text("x")
     with (tmp_path / "open").open() as stream:
@@ -134,6 +155,7 @@ def test_what_has_no_fingerprint_is_named(ws: Workspace, tmp_path: Path) -> None
         job = using.run()
     found = explained(ws, job)["uses"]
     assert "no fingerprint" in found.reason
+    assert "cache=False" in found.reason
     assert "stream" in found.reason
 
 

@@ -383,13 +383,17 @@ class Runner:
             self._say(
                 step.name,
                 "It is run each time, because its code uses what has no fingerprint: "
-                + ", ".join(code.unfingerprintable[:5]),
+                + ", ".join(code.unfingerprintable[:5])
+                + ". Make that inside of the task, pass it in, or say cache=False.",
+                "WARNING",
             )
         parts["sources"] = self._keys.sources(step.task)
         if code.unfingerprintable:
             parts["unfingerprintable"] = list(code.unfingerprintable)
         if policy is None:
             parts["uncached"] = "job" if self._options.cache == "off" else "task"
+        elif policy.expires is not None:
+            parts["expires"] = policy.expires
         record = self._record(
             step,
             status="running",

@@ -208,7 +208,8 @@ def _step(
         shown = ", ".join(map(str, unfingerprintable[:5]))
         return said(
             verdict,
-            f"It runs each time: its code uses what has no fingerprint: {shown}.",
+            f"It runs each time: its code uses what has no fingerprint: {shown}. Make that inside "
+            "of the task, pass it in, or say cache=False.",
             **compared,
         )
     uncached = step.parts.get("uncached")
@@ -255,10 +256,16 @@ def _same_key(space: ArtifactSpace, job: JobRecord, before: StepRecord, step: St
     made = {*before.outputs.values(), *logged.values()}
     if len(space.catalog.versions(made)) < len(made):
         return f"Nothing changed, but an output that job {before.job} made was deleted."
-    return (
-        f"Nothing changed, but what job {before.job} made was too old, or its bytes were gone, "
-        "or it had not ended yet."
-    )
+    begin, end = step.started or job.created, before.ended or job.created
+    if begin < end:
+        return f"Nothing changed, but the run in job {before.job} had not ended yet."
+    age, limit = (begin - end).total_seconds(), step.parts.get("expires")
+    if limit is not None and age > limit:
+        return (
+            f"Nothing changed, but what job {before.job} made was too old: by {age - limit:.3g} s "
+            f"for a policy of expires={limit:g}."
+        )
+    return f"Nothing changed, but bytes of what job {before.job} made were gone from the store."
 
 
 def _changes(before: StepRecord, step: StepRecord) -> Iterator[Change]:
