@@ -14,14 +14,15 @@ from findspot.artifacts.collecting import collect
 from findspot.artifacts.leases import lease
 
 
-def save_and_delete(folder: str, seconds: float, seed: int, answers: Any) -> None:
-    """Save few different contents again and again, most of them deleted soon after."""
+def save_and_delete(folder: str, seconds: float, seed: int, collected: Any, answers: Any) -> None:
+    """Save few different contents again and again, most of them deleted soon after, at least until
+    there was something to collect."""
     rng = random.Random(seed)
     kept: dict[str, bytes] = {}
     with Workspace(folder, inline_limit=0) as space:
         end = time.monotonic() + seconds
         count = 0
-        while time.monotonic() < end:
+        while time.monotonic() < end or not (collected.is_set() or time.monotonic() > end + 120):
             with lease(space, purpose=f"saver {seed}"):
                 for _ in range(rng.randrange(1, 12)):
                     content = bytes([rng.randrange(6)]) * 50
@@ -38,7 +39,7 @@ def save_and_delete(folder: str, seconds: float, seed: int, answers: Any) -> Non
     answers.put((count, kept))
 
 
-def collect_on_and_on(folder: str, ended: Any, answers: Any) -> None:
+def collect_on_and_on(folder: str, ended: Any, collected: Any, answers: Any) -> None:
     """Collect with neither grace nor much of a quarantine; all is by one clock here."""
     collecting.CLOCK_SLACK = timedelta(seconds=0.1)
     runs = quarantined = purged = restored = 0
@@ -49,4 +50,6 @@ def collect_on_and_on(folder: str, ended: Any, answers: Any) -> None:
             quarantined += len(report.quarantined)
             purged += len(report.purged)
             restored += len(report.restored)
+            if quarantined and purged:
+                collected.set()
     answers.put((runs, quarantined, purged, restored))

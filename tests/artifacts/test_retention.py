@@ -469,9 +469,13 @@ def test_progress_is_told(local: Workspace) -> None:
 @pytest.mark.slow
 def test_a_lease_is_renewed_and_released(space: Workspace) -> None:
     version = space.save_artifact(1, "a")
-    with lease(space, [version], "read", seconds=1) as held:
-        time.sleep(1.6)
-        (found,) = space.catalog.leases(now())
+    with lease(space, [version], "read", seconds=8) as held:
+        (first,) = space.catalog.leases(now())
+        end = time.monotonic() + 120
+        while (found := space.catalog.leases(first.since)[0]).until == first.until:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        assert found.until > first.until
         assert (found.versions, found.purpose, found.id) == ((version.uid,), "read", held.id)
         assert not held.lost
         held.check()

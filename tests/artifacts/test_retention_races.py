@@ -330,14 +330,19 @@ def test_a_save_that_ends_at_any_moment_of_a_purge(local: Workspace, moment: int
 def stress(folder: Path, seconds: float) -> None:
     # Not forked: the parent has threads.
     context = get_context("spawn")
-    answers, told, ended = context.Queue(), context.Queue(), context.Event()
+    answers, told = context.Queue(), context.Queue()
+    ended, collected = context.Event(), context.Event()
     with Workspace(folder, inline_limit=0) as space:
         space.init()
     savers = [
-        context.Process(target=save_and_delete, args=(str(folder), seconds, seed, answers))
+        context.Process(
+            target=save_and_delete, args=(str(folder), seconds, seed, collected, answers)
+        )
         for seed in range(2)
     ]
-    collector = context.Process(target=collect_on_and_on, args=(str(folder), ended, told))
+    collector = context.Process(
+        target=collect_on_and_on, args=(str(folder), ended, collected, told)
+    )
     for process in (*savers, collector):
         process.start()
     results = [answers.get(timeout=300) for _ in savers]

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +20,7 @@ import sample_tasks
 from findspot import CachePolicy, Job, Workspace, pipeline, task
 from findspot.core.errors import FindspotError
 from findspot.core.records import now
+from process_groups import until
 
 
 @task
@@ -481,11 +483,13 @@ class TestOneComputationAtATime:
         assert sorted(reused(job)["slow_single"] for job in jobs) == [False, True]
 
     @pytest.mark.slow
-    def test_a_step_that_takes_long_is_waited_for(self, ws: Workspace) -> None:
+    def test_a_step_that_takes_long_is_waited_for(self, ws: Workspace, tmp_path: Path) -> None:
+        flag = str(tmp_path / "flag")
+
         @task
         def lengthy(x: int) -> int:
             _calls_of("lengthy")
-            time.sleep(1.6)
+            until(Path(flag).exists)
             return x
 
         @pipeline
@@ -494,7 +498,10 @@ class TestOneComputationAtATime:
 
         with ThreadPoolExecutor(1) as pool:
             other = pool.submit(long.run)
-            time.sleep(1.2)
+            until(
+                lambda: any(held.purpose.startswith("step ") for held in ws.catalog.leases(now()))
+            )
+            threading.Timer(0.5, Path(flag).touch).start()
             job = long.run()
             first = other.result()
         assert (reused(first)["lengthy"], reused(job)["lengthy"]) == (False, True)

@@ -224,6 +224,19 @@ if __name__ == "__main__":
 """
 
 
+_WRITTEN = """
+        from findspot import Workspace, current_job
+        id, end = current_job().id, time.monotonic() + 120
+        with Workspace() as workspace:
+            while time.monotonic() < end:
+                job = workspace.get_job(id)
+                marked = "mark" in job.steps and job.steps["mark"].status == "finished"
+                if marked and "about to die" in job.log:
+                    break
+                time.sleep(0.02)
+"""
+
+
 def _killed_job(ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait: str) -> Any:
     (tmp_path / "dying.py").write_text(_KILLED.format(settle=wait))
     done = subprocess.run(
@@ -240,7 +253,7 @@ def _killed_job(ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 def test_a_killed_job_is_seen_as_interrupted_and_goes_on(
     ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = _killed_job(ws, tmp_path, monkeypatch, "time.sleep(0.5)")
+    job = _killed_job(ws, tmp_path, monkeypatch, _WRITTEN)
     assert job.status == "interrupted"
     assert job.failure is not None
     assert "process" in job.failure.message

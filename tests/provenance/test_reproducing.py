@@ -407,6 +407,7 @@ def test_pickles_that_this_workspace_made_are_trusted(ws: Workspace, write: Writ
 KILLED = """
 import os, signal, time
 from pathlib import Path
+from findspot import Workspace
 from findspot.experiments.artifact import Artifact
 from findspot.experiments.experiment import Experiment
 
@@ -414,7 +415,13 @@ def draw(data, ctx, out=Artifact("drawn.txt")):
     out.write(f"{data} {ctx.seed}".encode())
     die = Path("die")
     if ctx.replicate == 1 and die.exists():
-        time.sleep(1.5)
+        end = time.monotonic() + 120
+        with Workspace() as workspace:
+            while time.monotonic() < end:
+                found = workspace.list_artifacts(name="drawing*")
+                if any(version.producer is not None for version in found):
+                    break
+                time.sleep(0.02)
         die.unlink()
         os.kill(os.getpid(), signal.SIGKILL)
 

@@ -215,7 +215,7 @@ def test_a_server_that_is_overloaded_for_a_while_is_asked_again(
 def test_a_connection_that_went_silent_is_given_up_and_asked_anew(
     s3_through_proxy: tuple[str, Proxy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(object_clients, "SILENCE", timedelta(seconds=0.5))
+    monkeypatch.setattr(object_clients, "SILENCE", timedelta(seconds=2))
     url, proxy = s3_through_proxy
     store = ObjectBlobStore(url)
     digest = store.put(b"sherds").digest
@@ -238,7 +238,7 @@ def test_a_connection_that_went_silent_is_given_up_and_asked_anew(
 def test_so_is_one_by_which_little_is_sent(
     s3_through_proxy: tuple[str, Proxy], monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    monkeypatch.setattr(object_clients, "SILENCE", timedelta(seconds=0.5))
+    monkeypatch.setattr(object_clients, "SILENCE", timedelta(seconds=2))
     url, proxy = s3_through_proxy
     store = ObjectBlobStore(url)
     let_go, silent = threading.Event(), iter([True])

@@ -23,9 +23,9 @@ from findspot.handlers.saved_figures import SavedFigure
 
 Library = Literal["plotly", "vega-lite"]
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 """How long the drawing process, with its browser, may take to start."""
-DRAW_SECONDS = 20.0
+DRAW_SECONDS = 60.0
 """How long the pictures of one chart may take."""
 MOST_BYTES = 16 << 20
 """A chart whose JSON is larger is not drawn."""

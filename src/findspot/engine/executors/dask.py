@@ -258,9 +258,14 @@ def _start(workers: int) -> _Cluster:
     return _Cluster(process, client, environ)
 
 
+def _disconnect(client: Any) -> None:
+    with contextlib.suppress(TimeoutError):  # a busy machine: its threads are daemons
+        client.close(timeout=10)
+
+
 def _close(cluster: _Cluster) -> None:
     # First the client: it would look for its scheduler, loudly.
-    cluster.client.close(timeout=2)
+    _disconnect(cluster.client)
     _kill(cluster.process)
 
 
@@ -275,7 +280,7 @@ def _kill(process: subprocess.Popen[str]) -> None:
 
 
 _CLUSTERS: Kept[_Cluster] = Kept(_close)
-_CONNECTIONS: Kept[Any] = Kept(lambda client: client.close(timeout=2))
+_CONNECTIONS: Kept[Any] = Kept(_disconnect)
 
 
 def _outcome(future: Any) -> Outcome:
