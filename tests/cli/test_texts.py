@@ -86,7 +86,7 @@ def test_moments() -> None:
     for text, span in (("90m", 90 * 60), ("1.5h", 5400), ("2d", 172_800), ("1w", 604_800)):
         found = moment(text)
         assert found is not None
-        assert abs((datetime.now(UTC) - found).total_seconds() - span) < 5
+        assert abs((datetime.now(UTC) - found).total_seconds() - span) < 120
     assert moment("99999999999999w") == datetime.min.replace(tzinfo=UTC)
 
 

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import timeit
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -561,5 +562,6 @@ def test_the_second_call_is_cheap() -> None:
         "main"
     ]
     fingerprint(main)
-    best = min(timeit.repeat(lambda: fingerprint(main), number=1000, repeat=5)) / 1000
-    assert best < 20e-6  # 1 µs on an idle machine
+    times = timeit.repeat(lambda: fingerprint(main), time.thread_time, number=1000, repeat=5)
+    # 1 µs on a fast machine; of the processor's time, since it may be busy.
+    assert min(times) / 1000 < 30e-6

@@ -7,6 +7,7 @@ import functools
 import inspect
 import math
 import pickle
+import time
 import timeit
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import FrozenInstanceError
@@ -365,10 +366,10 @@ def test_calling_a_task_costs_little_more_than_calling_its_function() -> None:
     function = named_tasks.increase.function
 
     def best(call: Callable[[], Any]) -> float:
-        return min(timeit.repeat(call, number=10_000, repeat=7)) / 10_000
+        return min(timeit.repeat(call, time.thread_time, number=10_000, repeat=7)) / 10_000
 
     extra = best(lambda: named_tasks.increase(1)) - best(lambda: function(1))
-    assert extra < 2e-6  # 0.15 µs on an idle machine
+    assert extra < 5e-6  # 0.15 µs on a fast machine; of the processor's time, since it may be busy
 
 
 @pytest.mark.parametrize(

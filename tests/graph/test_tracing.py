@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import time
 import timeit
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -566,8 +567,8 @@ def test_a_step_is_traced_quickly() -> None:
             x = increase(x)
         return x
 
-    best = min(timeit.repeat(lambda: trace(many), number=1, repeat=5)) / 1000
-    assert best < 60e-6  # 6 µs on an idle machine
+    best = min(timeit.repeat(lambda: trace(many), time.thread_time, number=1, repeat=5)) / 1000
+    assert best < 180e-6  # 6 µs on a fast machine; of the processor's time, since it may be busy
 
 
 def test_a_namespace_is_an_object_like_others() -> None:

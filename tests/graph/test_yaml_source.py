@@ -235,11 +235,11 @@ HOSTILE = {
 
 @pytest.mark.parametrize(("text", "message"), HOSTILE.values(), ids=HOSTILE)
 def test_texts_that_mean_harm_are_refused_quickly(text: str, message: str) -> None:
-    begin = time.process_time()
+    begin = time.thread_time()
     source = read_yaml(text, "x.yaml")
     assert source.root is None
     assert source.problems[-1].message == message
-    assert time.process_time() - begin < 5
+    assert time.thread_time() - begin < 30
 
 
 @pytest.mark.parametrize("loader", ["SafeLoader", "CSafeLoader"])
