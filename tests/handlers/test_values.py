@@ -12,6 +12,7 @@ from enum import Enum, Flag, IntEnum
 from fractions import Fraction
 from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from time import thread_time
 from typing import Any
 from uuid import UUID
 
