@@ -92,6 +92,7 @@ def test_an_experiment_is_run_shown_and_listed(findspot: Command, file: Path) ->
     done = findspot("experiment", "run", "compare.py:compare", "--register")
     assert done.code == 0, done.err
     assert "18 of 18 finished" in done.out
+    assert re.search(r"^view +\.findspot/experiments/compare/v1$", done.out, flags=re.MULTILINE)
     assert re.search(r"accuracy +more +confirmed as registered +\+0\.99", done.out)
     assert "accuracy, higher is better: more" in done.out
     assert "store://plots/default/compare/plots/accuracy:1" in done.out

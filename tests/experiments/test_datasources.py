@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from experiment_pieces import DATA, counted, numbers, save
+from experiment_pieces import DATA, counted, numbers, save, total
 from findspot import CheckFailed, ExternalArtifact, FindspotError, NotFound, Workspace
 from findspot.experiments.checking import Strategy
 from findspot.experiments.context import CellContext
+from findspot.experiments.errors import NoRun
 from findspot.experiments.experiment import Experiment
 from findspot.experiments.results import Result
 from findspot.experiments.treatments import Treatment
@@ -192,7 +193,6 @@ def test_a_list_of_data_that_changed_is_run_again(ws: Workspace, strategy: Strat
 
 SCRIPT = """
 from experiment_pieces import save, numbers, DATA
-from findspot.experiments.checking import Strategy
 from findspot.experiments.experiment import Experiment
 experiment = Experiment({name} datasource=numbers, pipeline=[save], outputs=[DATA], replicates=2)
 assert experiment.run().status == "finished"
@@ -260,3 +260,18 @@ def test_an_item_may_be_an_artifact_that_is_named(ws: Workspace) -> None:
     ws.delete_artifact("numbers")
     with pytest.raises(NotFound):
         experiment().run(strategy="resume")
+
+
+def test_what_is_asked_before_any_run_makes_no_workspace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = Experiment(name="first", datasource=numbers, pipeline=[save])
+    source = first.artifact_datasource(step="save", name="data.json")
+    second = Experiment(name="second", datasource=source, pipeline=[total])
+    with pytest.raises(NoRun):
+        first.result()
+    for ask in (second.validate, second.run, second.debug, second.register):
+        with pytest.raises(CheckFailed, match="'first' has no run in this workspace"):
+            ask()
+    assert list(tmp_path.iterdir()) == []

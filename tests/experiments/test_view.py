@@ -130,3 +130,15 @@ def test_a_view_that_cannot_be_written_is_an_error_that_loses_nothing(
     assert (result.ran, result.status) == (0, "finished")
     assert result.folder is not None
     assert names(result.folder) == EXPECTED
+
+
+def test_the_folder_of_a_result_is_right_from_everywhere(
+    ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    counted(tmp_path, root="view").run()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    folder = ws.get_result("counted").folder
+    assert folder is not None
+    assert names(folder) == EXPECTED

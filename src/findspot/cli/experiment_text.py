@@ -6,6 +6,7 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -56,7 +57,7 @@ def print_result(
             ("conditions", len(result.conditions)),
             ("pruned", _pruned(result.pruned)),
             ("replicates", result.replicates),
-            ("view", result.folder),
+            ("view", _from_here(result.folder)),
             ("plots", ", ".join(version.uri for version in plots)),
         ]
     )
@@ -81,6 +82,13 @@ def _jobs(jobs: Sequence[Job]) -> str:
     """The newest of them: a search may have hundreds."""
     shown = ", ".join(short_id(job.id) for job in jobs[:_JOBS])
     return f"{shown} and {len(jobs) - _JOBS} before" if len(jobs) > _JOBS else shown
+
+
+def _from_here(folder: Path | None) -> Path | None:
+    """As short as it can be said: in the current folder, or as a whole."""
+    if folder is not None and folder.is_relative_to(Path.cwd()):
+        return folder.relative_to(Path.cwd())
+    return folder
 
 
 def _pruned(names: Sequence[str]) -> str:
@@ -161,7 +169,7 @@ def print_experiment(experiment: RecordedExperiment, *, run: int | None) -> None
             ("description", experiment.description),
             ("replicates", result.replicates),
             ("seed", result.seed),
-            ("view", result.folder),
+            ("view", _from_here(result.folder)),
         ]
     )
     typer.echo()

@@ -135,7 +135,9 @@ class Run:
 
 
 def runs(space: ArtifactSpace, project: str, experiment: str) -> Iterator[JobRecord]:
-    """The jobs of an experiment's runs, newest first."""
+    """The jobs of an experiment's runs, newest first; none where there is no workspace yet."""
+    if not space.exists:
+        return
     cursor: str | None = None
     query: dict[str, Any] = {"project": project, "experiment": experiment, "name": experiment}
     while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -149,7 +150,7 @@ class Running:
         facts = {
             RUN: number,
             "hypotheses": [hypothesis.plain() for hypothesis in self.experiment.hypotheses],
-            "view": str(view),
+            "view": os.path.abspath(view),  # results are shown from other folders, too
         }
         # What a folder that is there says in its metadata may be of other files.
         written_here = not view.exists() and stays_here(
