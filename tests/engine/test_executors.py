@@ -341,6 +341,25 @@ def test_a_worker_whose_job_is_killed_before_its_first_step_does_not_run_it(
     assert not file.exists()
 
 
+@task(cache=False, timeout=5)
+def in_time() -> int:
+    return 1
+
+
+def test_the_time_of_a_step_does_not_run_while_its_worker_starts(
+    ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import time; time.sleep(6)\n")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.setattr("findspot.engine.executors.pooled.GRACE", 0.0)
+
+    @pipeline
+    def timed() -> Any:
+        return {"one": in_time()}
+
+    assert timed.run(executor="processes", workers=1).status == "finished"
+
+
 def sleepy_job(executor: str, file: Path) -> subprocess.Popen[bytes]:
     """A process with a job whose only step writes its pid into a file and sleeps."""
     script = (

@@ -121,6 +121,7 @@ class PooledExecutor:
         self._under_way: dict[int, _Batch] = {}
         self._outcomes: SimpleQueue[tuple[int, Outcome]] = SimpleQueue()
         self._numbers = itertools.count()
+        self._answered = False  # whether any worker has
         self._portable: dict[int, tuple[TaskSource, TaskSource]] = {}
 
     @property
@@ -185,6 +186,10 @@ class PooledExecutor:
         while self._waiting:
             # A step with a timeout must not wait at a worker, where its time would run already.
             timed = self._waiting[0].source.options.timeout is not None
+            if timed and not self._answered:
+                if not self._under_way:
+                    self._send([])  # Nor for a worker that is still to start: this one asks.
+                return
             if len(self._under_way) >= (self._pool.workers if timed else self._pace.batches):
                 return
             if len(self._under_way) >= self._pool.workers and not self._pace.enough(self._waiting):
@@ -211,7 +216,7 @@ class PooledExecutor:
         self._pool.submit(
             number,
             payload,
-            calls[0].claim,
+            calls[0].claim if calls else None,
             lambda outcome: self._outcomes.put((number, outcome)),
         )
 
@@ -227,6 +232,7 @@ class PooledExecutor:
                 continue
             break
         batch = self._under_way.pop(number)
+        self._answered = True
         if isinstance(outcome, BaseException):
             self._lost(batch, outcome)
             return
@@ -266,6 +272,8 @@ class PooledExecutor:
 
 
 def _limit(calls: list[StepCall]) -> float | None:
+    if not calls:
+        return None
     total = GRACE
     for call in calls:
         options = call.source.options
