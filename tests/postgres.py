@@ -87,7 +87,7 @@ class PostgresServer:
                 " AND tablename <> 'alembic_version'"
             ).fetchall()
             tables = ",".join(f'"{name}"' for (name,) in rows)
-            connection.execute("SET lock_timeout = '20s'")
+            connection.execute("SET lock_timeout = '120s'")
             connection.execute(f"TRUNCATE {tables} RESTART IDENTITY".encode())
         return url
 

@@ -27,6 +27,6 @@ def test_threads_that_fork_at_once_do_not_wait_for_each_other(tmp_path: Path) ->
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=20)
+        thread.join(timeout=120)
     assert codes == [0] * 60
     assert save(catalog).number == 1
