@@ -245,6 +245,7 @@ BROKEN = [
     ("import json\njson.loads('{')", "JSONDecodeError"),
     ("open('nothing')", "FileNotFoundError"),
     ("import findspot\nfindspot.load_artifact('none')", "There is no artifact"),
+    ("import findspot\n@findspot.task(retries=-1)\ndef f(): pass", "f cannot be a task: retries"),
 ]
 
 
@@ -260,6 +261,7 @@ def test_modules_that_raise(
         assert words in outcome.err
         assert str(workspace / "broken.py") in outcome.err
         assert "Traceback" not in outcome.err
+        assert "findspot.graph." not in outcome.err
 
 
 def test_a_pipeline_that_raises_while_it_is_traced(workspace: Path, findspot: Command) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import sample_tasks
-from findspot import Job, Workspace, pipeline
+from findspot import Job, Workspace, get_job, pipeline, task
 from findspot.engine.errors import CannotCancel
 
 
@@ -57,7 +57,7 @@ def test_a_job_of_another_process_is_stopped(ws: Workspace, executor: str) -> No
     assert job.status == "cancelled"
     assert job.failure is not None
     assert job.steps["nap"].status == "interrupted"
-    with pytest.raises(CannotCancel):
+    with pytest.raises(CannotCancel, match="it is cancelled"):
         job.cancel()
 
 
@@ -149,6 +149,28 @@ class TestHooks:
         bad.run()
         assert len(told) == 1
         assert "no luck" in told[0]
+
+    def test_they_are_called_after_a_resume_too(self, ws: Workspace, tmp_path: Path) -> None:
+        told: list[tuple[str, str]] = []
+
+        @task
+        def stumble(folder: str) -> int:
+            if not (Path(folder) / "mended").exists():
+                raise OSError("it is not mended")
+            return 1
+
+        @pipeline(on_success=lambda job: told.append(("pipeline", job.status)))
+        def stumbling(folder: str) -> Any:
+            return {"x": stumble(folder)}
+
+        own = stumbling.run(folder=str(tmp_path))
+        given = stumbling.run(
+            folder=str(tmp_path), on_success=lambda job: told.append(("run", job.status))
+        )
+        (tmp_path / "mended").touch()
+        assert own.resume().status == given.resume().status == "finished"
+        assert get_job(stumbling.run(folder="nowhere").id).resume(stumbling).status == "failed"
+        assert told == [("pipeline", "finished"), ("run", "finished")]
 
     def test_what_a_hook_raises_is_noted_and_goes_no_further(self, ws: Workspace) -> None:
         def hook(job: Job) -> None:

@@ -89,12 +89,14 @@ def print_warnings(job: Job, *, to: TextIO) -> None:
     """What Findspot or the job's own code warns of in the log; of a very long log its beginning."""
     lines = (line for _, line in job.space.catalog.log(job.id))
     found = [line for line in lines if (line.source, line.level) == ("findspot", "WARNING")]
+    if found:
+        typer.echo(file=to)
     for line in found[:_WARNINGS]:
         where = f"step {line.step}: " if line.step else ""
-        typer.echo(f"\nwarning: {printable(where + line.text)}", file=to)
+        typer.echo(f"warning: {printable(where + line.text)}", file=to)
     if len(found) > _WARNINGS:
         more = f"{len(found) - _WARNINGS} more warnings"
-        typer.echo(f"\n{more}: findspot job log {short_id(job.id)}", file=to)
+        typer.echo(f"{more}: findspot job log {short_id(job.id)}", file=to)
 
 
 def source_text(source: SourceRead) -> str:

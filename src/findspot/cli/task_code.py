@@ -29,6 +29,8 @@ class CodeFailed(FindspotError):
     def __init__(self, what: str, error: Exception, place: str) -> None:
         self.error, self.place = error, place
         said = "".join(traceback.format_exception_only(error)).rstrip()
+        if isinstance(error, FindspotError):
+            said = str(error)  # which names the place; its class says nothing more
         super().__init__(
             f"It cannot be read{f', {place}' if place else ''}:\n{said}",
             where=what,

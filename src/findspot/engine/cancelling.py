@@ -35,7 +35,9 @@ def cancel(space: ArtifactSpace, job: str) -> None:
     try:
         space.catalog.write(Batch(updates=[update]))
     except Conflict as error:
-        raise CannotCancel(job, str(error)) from error
+        record = space.catalog.job(job)
+        reason = str(error) if record is None else f"it is {record.status}."
+        raise CannotCancel(job, reason) from error
 
 
 class CancelWatch:

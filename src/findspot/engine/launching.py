@@ -333,7 +333,13 @@ def resume(
         plan = plan_of_job(space, record)
     chosen = recalled(space, plan.graph, record.params, record.artifacts)
     before = {step.name: step for step in space.catalog.steps(record.id)}
-    options = JobOptions(cache=record.options.get("cache", "on"), seed=record.seed, on_step=on_step)
+    options = JobOptions(
+        cache=record.options.get("cache", "on"),
+        seed=record.seed,
+        on_step=on_step,
+        on_success=plan.on_success,
+        on_failure=plan.on_failure,
+    )
     update = JobUpdate(
         id=record.id,
         expected=("failed", "interrupted", "cancelled"),
@@ -454,6 +460,8 @@ def _run(
         recorder.update(update)
     ended = space.catalog.job(record.id)  # with the labels and parameters that steps set
     assert ended is not None
+    if (plan.on_success, plan.on_failure) != (options.on_success, options.on_failure):
+        plan = replace(plan, on_success=options.on_success, on_failure=options.on_failure)
     job = Job(space, ended, plan)
     _call_hook(job, options.on_success if status == "finished" else options.on_failure)
     if stopped is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ class Plan:
         saves: step to its outputs' saves; the first of an output is the one that other steps get.
         exports: the graph's output to (step, save) where a step's output is saved as it.
         composed: the graph's outputs that no single step's output is, with their contents.
+        on_success, on_failure: called with a job of it that has ended, also after a resume.
     """
 
     graph: TaskGraph
@@ -41,6 +42,8 @@ class Plan:
     saves: Mapping[str, tuple[SavePlan, ...]]
     exports: Mapping[str, tuple[str, str]]
     composed: tuple[tuple[SavePlan, Any], ...]
+    on_success: Callable[[Any], object] | None = None
+    on_failure: Callable[[Any], object] | None = None
 
     @cached_property
     def digest(self) -> Digest:

@@ -6,7 +6,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from findspot.core.errors import CheckFailed, FindspotError, Problem
@@ -88,7 +88,11 @@ class Pipeline(Generic[P, R]):
         ):
             return known[1]
         sources = {name: LiveTask(task) for name, task in traced.tasks.items()}
-        plan = make_plan(traced.graph, sources)
+        plan = replace(
+            make_plan(traced.graph, sources),
+            on_success=self._options.get("on_success"),
+            on_failure=self._options.get("on_failure"),
+        )
         self._known, self._snapshots = (traced, plan), {}
         return plan
 
