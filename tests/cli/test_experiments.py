@@ -231,7 +231,7 @@ def test_a_graph_is_run_and_drawn(findspot: Command, file: Path) -> None:
         (["run", "compare.py:compare", "--executor", "proceses"], 2, "no executor 'proceses'"),
         (["run", "compare.py:compare", "--artifact-path", "{{colour}}"], 2, "no such variable"),
         (["run", "compare.py:with_argument"], 2, "cannot be called without arguments"),
-        (["run", "compare.py:number"], 2, "no experiment, but a int"),
+        (["run", "compare.py:number"], 2, "no experiment: its type is int"),
         (["run", "compare.py:compar"], 3, "Did you mean compare"),
         (["run", "compare.py"], 2, "Name one: compare.py:compare, compare.py:score"),
         (["run", "nothing.py:x"], 3, "no file 'nothing.py'"),
@@ -278,6 +278,11 @@ def test_of_many_jobs_of_a_run_the_newest_are_shown(findspot: Command, file: Pat
 def test_missing_runs_and_metrics_are_said(findspot: Command, file: Path) -> None:
     findspot("experiment", "run", "compare.py:compare", "--no-plots", "--replicates", "2")
     assert "There are: 1" in findspot("experiment", "results", "compare", "--run", "3").err
+    for command in ("show", "results"):
+        assert findspot("experiment", command, "compare@1").code == 0
+        assert "There are: 1" in findspot("experiment", command, "compare@3").err
+        assert "compare@2" in findspot("experiment", command, "compare@x").err
+        assert "two runs" in findspot("experiment", command, "compare@1", "--run", "2").err
     wrong = findspot("experiment", "results", "compare", "-m", "acuracy")
     assert (wrong.code, "There are: accuracy" in wrong.err) == (3, True)
     assert findspot("experiment", "results", "compare", "--plot", "x", "--to", "x.png").code == 3

@@ -84,7 +84,7 @@ def test_a_changed_treatment_runs_again_and_only_it(ws: Workspace, tmp_path: Pat
     result = changed.run(strategy="resume")
     assert result.ran == 3
     assert result.notes == [
-        "3 finished cells (double/0, double/1, double/2) run again, because their data, "
+        "3 finished cells (double/0, double/1, double/2) run again, because data, "
         "parameters or outputs have changed."
     ]
     assert {n for k, n in counts(tmp_path).items() if k.startswith("baseline")} == {1}
@@ -108,8 +108,8 @@ def test_what_has_expired_runs_again(
     again = aged.run(strategy=strategy)
     assert (again.ran, again.run, again.metrics) == (6, 1, first.metrics)
     assert again.notes == [
-        "6 finished cells (baseline/0, double/0, baseline/1 ...) run again, because they have "
-        "expired: 60 s, says the cache policy of a task."
+        "6 finished cells (baseline/0, double/0, baseline/1 ...) run again, because the 60 s "
+        "are over that the cache policy of a task gives them."
     ]
     assert set(counts(tmp_path).values()) == {2}
 
@@ -140,7 +140,7 @@ def test_what_the_data_are_made_of_expires_too(ws: Workspace) -> None:
     assert aged.run().metrics["total"]["baseline"] == [1.0]
     again = aged.run(strategy="resume")
     assert again.metrics["total"]["baseline"] == [2.0]
-    assert "they have expired: 0 s" in again.notes[-1]
+    assert "the 0 s are over" in again.notes[-1]
 
 
 def test_a_cell_that_runs_again_is_not_said_to_be_kept(ws: Workspace) -> None:
@@ -150,7 +150,7 @@ def test_a_cell_that_runs_again_is_not_said_to_be_kept(ws: Workspace) -> None:
     experiment(0).run()
     notes = experiment(1).run(strategy="fill").notes
     assert [note.partition(" (")[0] for note in notes] == ["1 finished cell"]
-    assert "run again" in notes[0]
+    assert "runs again" in notes[0]
 
 
 def make_step(add: int) -> Any:
@@ -272,7 +272,7 @@ def test_cells_whose_code_loads_what_has_changed_run_again(ws: Workspace, strate
     assert second.ran == 2
     assert second.metrics["m"] == {**first.metrics["m"], "heavy": [20.0, 40.0]}
     assert second.notes == [
-        "2 finished cells (heavy/0, heavy/1) run again, because what their code loads by its name "
+        "2 finished cells (heavy/0, heavy/1) run again, because what the code loads by its name "
         "has changed: store://artifacts/default/weight."
     ]
     assert experiment().run(strategy=strategy).ran == 0

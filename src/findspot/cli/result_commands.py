@@ -18,7 +18,8 @@ Recorded = Annotated[
     str,
     typer.Argument(
         metavar="NAME",
-        help="The experiment's name; or file.py:name, whose own hypotheses are tested then.",
+        help="The experiment's name, or name@2 for a run of it; or file.py:name, whose own "
+        "hypotheses are tested then.",
     ),
 ]
 RunNumber = Annotated[
@@ -30,7 +31,10 @@ Metrics = Annotated[
 
 
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The experiment's name.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="The experiment's name, or name@2 for a run of it."),
+    ],
     run: RunNumber = None,
     project: Project = None,
     as_json: AsJson = False,
@@ -39,6 +43,7 @@ def show(
     from findspot.cli.experiment_text import print_experiment
     from findspot.cli.printing import print_json
 
+    name, run = _named(name, run)
     found = existing_workspace().get_experiment(name, project=project)
     if as_json:
         chosen = found.result(run)
@@ -182,6 +187,7 @@ def _result(workspace: Workspace, name: str, run: int | None, project: str | Non
     from findspot.experiments.targets import find_experiment, is_target
 
     if not is_target(name):
+        name, run = _named(name, run)
         return workspace.get_result(name, run, project=project)
     import_from_here()
     with prints_aside(), short_failures(name):
@@ -192,6 +198,16 @@ def _result(workspace: Workspace, name: str, run: int | None, project: str | Non
                 f"{name!r} is a graph of experiments.", how=f"Name one of them: {listed}."
             )
         return found.result(run)
+
+
+def _named(name: str, run: int | None) -> tuple[str, int | None]:
+    """An experiment, and the run that its name or the option says."""
+    from findspot.experiments.recorded import run_named
+
+    named, number = run_named(name)
+    if None not in (run, number) and run != number:
+        raise UsageMistake(f"{name!r} and --run {run} are two runs.", how="Say one of them.")
+    return named, run if number is None else number
 
 
 def _plot(result: Result, metric: str, to: Path | None, *, save: bool) -> None:

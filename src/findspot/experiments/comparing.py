@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from findspot.artifacts.comparing.changes import Change, changes
 from findspot.engine.caching.explaining import CodeChange
-from findspot.experiments.errors import BadRunName, NoMetric
-from findspot.experiments.recorded import get_experiment
+from findspot.experiments.errors import NoMetric
+from findspot.experiments.recorded import get_experiment, run_named
 from findspot.experiments.results import Result
 from findspot.provenance.code import StepCode, step_code
 
@@ -203,10 +203,8 @@ Place = tuple[str, int]
 
 
 def _result(space: ArtifactSpace, name: str, project: str | None) -> Result:
-    named, at, number = name.partition("@")
-    if at and not number.isdecimal():
-        raise BadRunName(name)
-    return get_experiment(space, named, project=project).result(int(number) if at else None)
+    named, number = run_named(name)
+    return get_experiment(space, named, project=project).result(number)
 
 
 def _design(result: Result) -> dict[str, Any]:

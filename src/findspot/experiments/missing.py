@@ -109,7 +109,7 @@ class Grid:
             found = done.get(place)
             reason = "" if found is None else self._reason(cell, found, place in gone, leads)
             if reason == "" and place in old:
-                reason = f"they have expired: {expires:g} s, says the cache policy of a task"
+                reason = f"the {expires:g} s are over that the cache policy of a task gives them"
             if found is not None and reason == "":
                 kept.append(cell)
                 continue
@@ -117,7 +117,8 @@ class Grid:
             if found is not None:
                 reasons.setdefault(reason, []).append(cell.name)
         notes = [
-            f"{_counted(names)} run again, because {reason}." for reason, names in reasons.items()
+            f"{_counted(names)} run{'s' * (len(names) == 1)} again, because {reason}."
+            for reason, names in reasons.items()
         ]
         changed = [c.name for c in kept if done[c.condition, c.replicate].code != c.code]
         if changed:
@@ -129,12 +130,12 @@ class Grid:
     ) -> str:
         """Why a finished cell does not stand; "" where it does."""
         if found.identity != cell.identity:
-            return "their data, parameters or outputs have changed"
+            return "data, parameters or outputs have changed"
         if gone:
-            return "their artifacts are no longer there"
+            return "artifacts are no longer there"
         moved = [text for text, digest in found.resolved.items() if leads[text] != digest]
         if moved:
-            return f"what their code loads by its name has changed: {', '.join(moved)}"
+            return f"what the code loads by its name has changed: {', '.join(moved)}"
         if found.code != cell.code and self.strategy == "resume":
             return "the code has changed"
         return ""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from findspot.core.errors import FindspotError
 from findspot.core.names import check_name
 from findspot.core.records import JobQuery, VersionQuery
-from findspot.experiments.errors import NoExperiment, NoRun
+from findspot.experiments.errors import BadRunName, NoExperiment, NoRun
 from findspot.experiments.history import RUN, RUN_LABELS, Run, newest_run, runs
 from findspot.experiments.hypotheses import Hypothesis
 from findspot.experiments.registration import Registration, registration_of, registrations
@@ -237,6 +237,21 @@ def get_result(
         NoExperiment, NoRun: there is none.
     """
     return get_experiment(space, name, project=project).result(run)
+
+
+def run_named(text: str) -> tuple[str, int | None]:
+    """The experiment and the number of the run that a text names; None: the newest one.
+
+    Raises:
+        BadRunName: what follows the ``@`` is no number.
+
+    >>> run_named("trimming@2"), run_named("trimming")
+    (('trimming', 2), ('trimming', None))
+    """
+    name, at, number = text.partition("@")
+    if at and not number.isdecimal():
+        raise BadRunName(text)
+    return name, int(number) if at else None
 
 
 def hypotheses_of(run: Run) -> tuple[Hypothesis, ...]:

@@ -183,7 +183,9 @@ class ArtifactSource:
             if uid in versions:
                 found[place] = versions[uid]
             else:
-                problems.append(Problem(f"{place[0]}/{place[1]}", "its version was deleted"))
+                hint = f"Make it again: run(strategy='resume') of {self.producer.name!r}."
+                what = f"its {self.step}/{self.name} was deleted"
+                problems.append(Problem(f"{place[0]}/{place[1]}", what, hint=hint))
         if problems:
             unique = list(dict.fromkeys(problems))
             raise CheckFailed(f"The data source of {self.producer.name!r}", unique)

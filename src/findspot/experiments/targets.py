@@ -64,7 +64,7 @@ def _checked(found: Any, target: str, said: str) -> Experiment | ExperimentGraph
     if isinstance(found, Experiment | ExperimentGraph):
         return found
     raise NoSuchExperiment(
-        f"{said} no experiment, but a {type(found).__name__}.",
+        f"{said} no experiment: its type is {type(found).__name__}.",
         where=target,
         how="Name an Experiment, an ExperimentGraph, or a function that returns one.",
     )
