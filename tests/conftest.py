@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Generator, Iterator
 
@@ -14,7 +15,13 @@ SERVER_KINDS = frozenset({"postgres", "s3"})
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Property tests draw the same examples at each run, and a slow machine is no failure."""
+    """Property tests draw the same examples at each run, and a slow machine is no failure.
+
+    What a shell runs in the background is started with Ctrl-C ignored, and hands that on to what
+    it starts; tests need it to work.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.pluginmanager.hasplugin("hypothesispytest"):
         from hypothesis import settings
 
