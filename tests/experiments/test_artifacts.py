@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from experiment_pieces import DATA, MODEL, counted
@@ -54,6 +55,17 @@ def test_a_second_write_is_an_error(ws: Workspace) -> None:
         out.write(b"2")
 
     assert run_one(twice).errors["baseline", 0].type == "ArtifactWrittenTwice"
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, [1, 2], 3, None, np.ones(3)])
+def test_what_is_neither_bytes_nor_text_is_said(ws: Workspace, value: Any) -> None:
+    def values(data: Any, out: Artifact = MODEL) -> None:
+        out.write(value)
+
+    failure = run_one(values).errors["baseline", 0]
+    assert failure.type == "NotBytes"
+    assert f"of type {type(value).__name__}: write() takes bytes or text" in failure.message
+    assert "outputs=['values']" in failure.message
 
 
 def test_text_and_large_bytes(ws: Workspace) -> None:

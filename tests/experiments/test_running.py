@@ -415,6 +415,23 @@ def test_a_cell_occupies_what_its_steps_ask_for(ws: Workspace) -> None:
     assert not ws.list_jobs(experiment="greedy")
 
 
+def test_a_datum_with_a_default_is_the_datum(ws: Workspace) -> None:
+    @task
+    def double(data: int = 5, factor: int = 2) -> int:
+        return data * factor
+
+    @pipeline
+    def doubled(data: int = 5) -> Any:
+        return {"double": double(data)}
+
+    for steps in ([double], doubled):
+        experiment = Experiment(name="given", datasource=[1, 2], pipeline=steps)
+        assert [experiment.debug(replicate=r).value for r in (0, 1)] in (
+            [2, 4],
+            [{"double": 2}, {"double": 4}],
+        )
+
+
 def test_the_cache_policies_of_steps_are_the_cells_too(
     ws: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from findspot.core.names import check_key
 from findspot.core.records import KINDS
-from findspot.experiments.errors import ArtifactNotWritten, ArtifactWrittenTwice, NoCell
+from findspot.experiments.errors import ArtifactNotWritten, ArtifactWrittenTwice, NoCell, NotBytes
 
 _SMALL = 1 << 20
 """Bytes: what is written at once and is not larger needs no file on the way to the store."""
@@ -50,6 +50,8 @@ class StepFiles:
             raise NoCell(name)
         if name in self._written or (self.folder and os.path.lexists(self._place(name))):
             raise ArtifactWrittenTwice(self.step, name)
+        if not isinstance(data, bytes | bytearray | memoryview | str):
+            raise NotBytes(self.step, name, data)
         given = data.encode() if isinstance(data, str) else data
         if self._in_memory and len(given) <= _SMALL:
             self._written[name] = bytes(given)
@@ -140,6 +142,7 @@ class Artifact:
         Raises:
             NoCell: no step runs here that declares it.
             ArtifactWrittenTwice: it is there already.
+            NotBytes: it is something else.
         """
         self._files().write(self.name, data)
 

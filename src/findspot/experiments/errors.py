@@ -37,6 +37,24 @@ class ArtifactWrittenTwice(FindspotError):
         )
 
 
+class NotBytes(FindspotError):
+    """What was given to `Artifact.write` is neither bytes nor text.
+
+    Args:
+        step, name: of the artifact. value: what was given.
+    """
+
+    def __init__(self, step: str, name: str, value: object) -> None:
+        self.step, self.name = step, name
+        kind = type(value).__name__
+        super().__init__(
+            f"The artifact {name!r} cannot be a value of type {kind}: write() takes bytes or text.",
+            where=f"step {step}",
+            how="Have its library write a file to path() of the artifact; or return the value, and "
+            f"keep it with outputs=[{step!r}]: its handler saves it.",
+        )
+
+
 class NoCell(FindspotError):
     """An artifact of an experiment was written where no step of one runs."""
 

@@ -19,6 +19,8 @@ from findspot.graph.task_specs import is_context
 from findspot.graph.tasks import Task
 
 REQUIRED: Any = inspect.Parameter.empty
+_DATUM = "data"
+"""A parameter of this name takes the datum also where it has a default."""
 _CONTEXT_NAMES = ("ctx", "context")
 _PARTIAL = re.compile(r"[^\w .+=-]+")
 
@@ -138,7 +140,7 @@ def _from_signature(
             and not data
             and not parameters
             and position < 2
-            and parameter.default is REQUIRED
+            and (parameter.default is REQUIRED or own == _DATUM)
         ):
             data = own
         else:
