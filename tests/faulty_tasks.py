@@ -153,7 +153,7 @@ def is_killed_for_memory(counts: str) -> int:
     return 1
 
 
-@task(cache=False, memory="8 MiB")
+@task(cache=False, memory="128 MiB")
 def takes(megabytes: int) -> int:
     return int(np.ones(megabytes << 20, np.int8)[:: 1 << 20].sum())
 

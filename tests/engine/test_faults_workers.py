@@ -93,9 +93,10 @@ class TestMemory:
     def test_a_step_that_takes_more_than_it_asked_for_is_told(
         self, ws: Workspace, executor: str
     ) -> None:
-        job = faulty_tasks.taking.run(megabytes=64, executor=executor, workers=1)
-        assert job.outputs["x"].load() == 64
-        assert "its task asks for 8.0 MiB" in job.steps["takes"].log
+        # Far from the limit: of what is mapped from files, the system may take pages back meanwhile.
+        job = faulty_tasks.taking.run(megabytes=384, executor=executor, workers=1)
+        assert job.outputs["x"].load() == 384
+        assert "its task asks for 128.0 MiB" in job.steps["takes"].log
         quiet = faulty_tasks.taking.run(megabytes=1, executor=executor, workers=1)
         assert "asks for" not in quiet.steps["takes"].log
 
