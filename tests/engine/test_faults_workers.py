@@ -93,7 +93,7 @@ class TestMemory:
     def test_a_step_that_takes_more_than_it_asked_for_is_told(
         self, ws: Workspace, executor: str
     ) -> None:
-        # Far from the limit: of what is mapped from files, the system may take pages back meanwhile.
+        # Far from the limit: the system may meanwhile take back what is mapped from files.
         job = faulty_tasks.taking.run(megabytes=384, executor=executor, workers=1)
         assert job.outputs["x"].load() == 384
         assert "its task asks for 128.0 MiB" in job.steps["takes"].log
