@@ -99,7 +99,7 @@ class TestOnEveryExecutor:
             assert job.failure.message.startswith("step 'too_slow': StepTimeout: The step took")
             duration = job.steps["too_slow"].duration
             assert duration is not None
-            assert duration.total_seconds() < 10
+            assert duration.total_seconds() < 120
 
     def test_retries_until_it_works(
         self, ws: Workspace, executor: str, tmp_path_factory: pytest.TempPathFactory
