@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Generator, Iterator
 
@@ -26,6 +28,20 @@ def pytest_configure(config: pytest.Config) -> None:
         from hypothesis import settings
 
         settings.load_profile("ci")
+    if not hasattr(config, "workerinput"):
+        _list_fonts(config)
+
+
+def _list_fonts(config: pytest.Config) -> None:
+    """Before the tests, since Matplotlib takes seconds for it, and if these are many, says so in
+    the log of whatever step runs then. The list is kept between test runs."""
+    assert config.cache is not None
+    folder = config.cache.mkdir("matplotlib")
+    if importlib.util.find_spec("matplotlib") is None or any(folder.glob("fontlist-*.json")):
+        return
+    environment = {**os.environ, "MPLCONFIGDIR": str(folder)}
+    command = [sys.executable, "-W", "ignore", "-c", "import matplotlib.font_manager"]
+    subprocess.run(command, env=environment, capture_output=True, check=True)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -78,7 +94,6 @@ def own_home(
         patch.setenv("XDG_DATA_HOME", str(home / ".local" / "share"))
         patch.setenv("XDG_STATE_HOME", str(home / ".local" / "state"))
         patch.setenv("MPLBACKEND", "Agg")
-        # Matplotlib takes seconds to list the fonts; its list is kept between test runs.
         patch.setenv("MPLCONFIGDIR", str(cache.mkdir("matplotlib")))
         for role in ("AUTHOR", "COMMITTER"):
             patch.setenv(f"GIT_{role}_NAME", "Test")
