@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from findspot import FindspotError, Workspace, task
+from experiment_pieces import counted
+from findspot import CheckFailed, FindspotError, Workspace, task
 from findspot.experiments.context import CellContext
 from findspot.experiments.errors import NoMetric
 from findspot.experiments.experiment import Experiment
+from findspot.experiments.experiment_graph import ExperimentGraph
 from findspot.experiments.hypotheses import Hypothesis
 from findspot.experiments.statistics import effect_of, paired_permutation, paired_t
 from findspot.experiments.treatments import Treatment
@@ -203,10 +205,38 @@ def test_code_that_changed_since_is_said(ws: Workspace) -> None:
     assert verdict.verdict == "confirmed (changed code)"
 
 
+def test_a_run_registers_first_what_it_can_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FindspotError, match="no executor"):
+        compare().run(register=True, executor="bogus")
+    assert list(tmp_path.iterdir()) == []
+    assert compare().run(register=True).hypotheses[0].standing == "as registered"
+
+
+def test_the_first_thing_in_a_folder_may_be_a_registration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    registration = compare().register()
+    assert compare().register() == registration
+    assert compare().run().hypotheses[0].standing == "as registered"
+
+
+def test_a_graph_registers_what_has_hypotheses(ws: Workspace, tmp_path: Path) -> None:
+    graph = ExperimentGraph([compare(), counted(tmp_path)])
+    results = graph.run(register=True)
+    verdicts = [v.standing for result in results.values() for v in result.hypotheses]
+    assert set(verdicts) == {"as registered"}
+
+
 def test_nothing_to_register_is_an_error(ws: Workspace, tmp_path: Path) -> None:
     experiment = Experiment(name="none", datasource=[1], pipeline=[measure])
     with pytest.raises(FindspotError, match="no hypothesis to register"):
         experiment.register()
+    with pytest.raises(CheckFailed, match="register: there is no hypothesis"):
+        experiment.run(register=True)
 
 
 def test_a_metric_may_be_called_like_a_column(ws: Workspace) -> None:

@@ -131,9 +131,13 @@ def run(
     _run(
         target,
         strategy,
-        {"executor": executor, "workers": workers, "artifact_path": artifact_path},
+        {
+            "executor": executor,
+            "workers": workers,
+            "artifact_path": artifact_path,
+            "register": register,
+        },
         {"replicates": replicates, "treatment": treatment},
-        register=register,
         plots=plots,
         as_json=as_json,
     )
@@ -156,7 +160,6 @@ def resume(
         "resume",
         {"executor": executor, "workers": workers, "artifact_path": artifact_path},
         {"replicates": replicates, "treatment": treatment},
-        register=False,
         plots=plots,
         as_json=as_json,
     )
@@ -168,7 +171,6 @@ def _run(
     options: dict[str, Any],
     of_one: dict[str, Any],
     *,
-    register: bool,
     plots: bool,
     as_json: bool,
 ) -> None:
@@ -187,9 +189,9 @@ def _run(
             found = find_experiment(target)
             given = {name: value for name, value in of_one.items() if value is not None}
             if isinstance(found, ExperimentGraph):
-                start = _of_graph(found, given, register=register)
+                start = _of_graph(found, given)
             else:
-                start = _of_experiment(found, given, register=register)
+                start = _of_experiment(found, given)
             with progress:
                 result = start(
                     strategy=strategy, progress=progress.update, workspace=workspace, **options
@@ -203,9 +205,7 @@ def _run(
         raise typer.Exit(1)
 
 
-def _of_experiment(
-    found: Experiment, given: dict[str, Any], *, register: bool
-) -> Callable[..., Any]:
+def _of_experiment(found: Experiment, given: dict[str, Any]) -> Callable[..., Any]:
     chosen = given.pop("treatment", None)
     if chosen is not None:
         by_name = {each.name: each for each in found.treatments}
@@ -217,17 +217,10 @@ def _of_experiment(
             )
         given["treatments"] = [each for name, each in by_name.items() if name in chosen]
 
-    def start(**options: Any) -> Any:
-        if register:
-            found.register(**given, workspace=options["workspace"])
-        return found.run(**given, **options)
-
-    return start
+    return lambda **options: found.run(**given, **options)
 
 
-def _of_graph(
-    found: ExperimentGraph, given: dict[str, Any], *, register: bool
-) -> Callable[..., Any]:
+def _of_graph(found: ExperimentGraph, given: dict[str, Any]) -> Callable[..., Any]:
     surplus = [f"--{name}" for name in given]
     if surplus:
         raise UsageMistake(
@@ -236,14 +229,7 @@ def _of_graph(
             how="Run one of them by its own name, or change them in the file.",
         )
 
-    def start(**options: Any) -> Any:
-        if register:
-            for each in found.experiments.values():
-                if each.hypotheses:
-                    each.register(workspace=options["workspace"])
-        return found.run(**options)
-
-    return start
+    return found.run
 
 
 def _show(result: Any, *, plots: bool, as_json: bool) -> None:

@@ -278,6 +278,7 @@ class Experiment:
         treatments: Sequence[Treatment] | None = None,
         workspace: ArtifactSpace | None = None,
         artifact_path: str | Path | None = None,
+        register: bool = False,
         progress: Listener | None = None,
     ) -> Result:
         """Run the cells that the strategy asks for; the result has all of them.
@@ -297,6 +298,7 @@ class Experiment:
             artifact_path: where copies of what steps log are published: a folder or URL, with
                 variables such as ``{{condition}}`` and ``{{replicate}}``. What they write as
                 declared artifacts is in the readable view.
+            register: fix the hypotheses first, as `register` does.
             progress: told at the start, of each cell when it ends, and at the end.
 
         Raises:
@@ -312,6 +314,7 @@ class Experiment:
             treatments=treatments,
             workspace=workspace,
             artifact_path=artifact_path,
+            register=register,
             progress=progress,
         )
 
@@ -325,6 +328,7 @@ class Experiment:
         treatments: Sequence[Treatment] | None = None,
         workspace: ArtifactSpace | None = None,
         artifact_path: str | Path | None = None,
+        register: bool = False,
         progress: Listener | None = None,
         wanted: Callable[[str, int], bool] | None = None,
     ) -> Result:
@@ -334,6 +338,10 @@ class Experiment:
 
         checks = Checks()
         checks.options(strategy, workers, progress)
+        checks.kinds(register=(register, bool, "True or False"))
+        if register is True and not self.hypotheses:
+            hint = 'Give it some: hypotheses=[Hypothesis("accuracy")].'
+            checks.add("register", "there is no hypothesis to register", hint)
         design = self._with(workspace)._design(checks, replicates, treatments)
         space = self.space(workspace)
         return Running(
@@ -345,6 +353,7 @@ class Experiment:
             executor=executor,
             workers=workers,
             artifact_path=artifact_path,
+            register=register,
             progress=progress,
             wanted=wanted,
         ).run()

@@ -140,6 +140,7 @@ class ExperimentGraph:
         strategy: Strategy = "rerun",
         executor: str | None = None,
         workers: int | None = None,
+        register: bool = False,
         progress: Listener | None = None,
         **options: Any,
     ) -> GraphResult:
@@ -150,6 +151,7 @@ class ExperimentGraph:
         those that need it.
 
         Args:
+            register: fix the hypotheses of each that has some before it runs.
             progress: told of each experiment as by `Experiment.run`; one that is not run has the
                 status ``blocked``.
 
@@ -182,6 +184,7 @@ class ExperimentGraph:
                 strategy=strategy,
                 executor=executor,
                 workers=workers,
+                register=register and bool(experiment.hypotheses),
                 progress=told,
                 **options,
             )

@@ -97,7 +97,9 @@ def register(
 
 
 def registrations(space: ArtifactSpace, project: str, experiment: str) -> Iterator[Registration]:
-    """All registrations of an experiment, newest first."""
+    """All registrations of an experiment, newest first; none where there is no workspace yet."""
+    if not space.exists:
+        return
     for version in space.iterate(name=f"{experiment}/{KEY}", project=project):
         document = space.load_version(version.record, version.files)
         yield Registration(

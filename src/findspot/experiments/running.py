@@ -22,6 +22,7 @@ from findspot.experiments.history import DATA, RUN, RUN_LABELS, Run, run_after
 from findspot.experiments.missing import Grid, Missing
 from findspot.experiments.planning import body_of, facts_of, plan_cells
 from findspot.experiments.progress import Listener, Progress
+from findspot.experiments.registration import register
 from findspot.experiments.results import Result
 from findspot.experiments.run_index import write_index
 from findspot.experiments.sources import Datum
@@ -48,6 +49,7 @@ class Running:
         executor: str | None,
         workers: int | None,
         artifact_path: str | Path | None = None,
+        register: bool = False,
         progress: Listener | None,
         wanted: Callable[[str, int], bool] | None = None,
     ) -> None:
@@ -59,6 +61,7 @@ class Running:
         self.executor = executor
         self.workers = workers
         self.artifact_path = artifact_path
+        self.register = register
         self.progress = progress
         self.wanted = wanted
         self.ahead: dict[str, Item] = {}
@@ -73,6 +76,8 @@ class Running:
         at_once = self.strategy == "rerun" or not space.exists
         if at_once:
             self._check_place()
+        if self.register:
+            register(space, self.project, design, self.experiment.hypotheses)
         grid = Grid.of(space, self.project, design, self.strategy)
         with ExitStack() as held:
             found = grid.missing(self.wanted)
