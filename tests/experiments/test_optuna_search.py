@@ -207,11 +207,13 @@ def test_a_killed_search_goes_on_where_it_was(ws: Workspace, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"trials": 0}, "with trials=0"),
-        ({"batch": True}, "with batch=True"),
-        ({"better": "more"}, "with better='more'"),
-        ({"pruner": optuna.pruners.MedianPruner()}, "with pruner="),
-        ({"stages": (3, 2), "pruner": optuna.pruners.MedianPruner()}, "with stages="),
+        ({"trials": 0}, "trials: it is 0"),
+        ({"batch": True}, "batch: it is True"),
+        ({"better": "more"}, "better: it is 'more'"),
+        ({"pruner": optuna.pruners.MedianPruner()}, "pruner: it is"),
+        ({"stages": (3, 2), "pruner": optuna.pruners.MedianPruner()}, "stages: it is"),
+        ({"stages": 3, "pruner": optuna.pruners.MedianPruner()}, "stages: it is 3"),
+        ({"metric": 3, "seed": "x"}, r"metric: it is 3(.|\n)*seed: it is 'x'"),
         ({"space": {}}, "no parameters"),
         ({"space": {"x": 3}}, "nothing to draw from"),
         ({"space": {"x": (5, 1)}}, "range of 'x'"),

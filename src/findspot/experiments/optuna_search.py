@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from findspot.core.canonical import canonical_json
-from findspot.core.errors import FindspotError
+from findspot.core.errors import CheckFailed, FindspotError, Problem
 from findspot.experiments.treatments import Treatment, named_treatment
 
 if TYPE_CHECKING:
@@ -65,7 +65,15 @@ class OptunaSearch:
         stages: Sequence[int] = (),
     ) -> None:
         library = _optuna()
-        _check(better, trials, batch, pruner, stages)
+        _check(
+            metric=metric,
+            better=better,
+            trials=trials,
+            batch=batch,
+            seed=seed,
+            stages=stages,
+            pruner=pruner,
+        )
         self.metric = metric
         self.better = better
         self.trials = trials
@@ -172,31 +180,35 @@ class OptunaSearch:
                 self.study.tell(trial, value, TrialState[state])
 
 
-def _check(better: str, trials: Any, batch: Any, pruner: object, stages: Sequence[Any]) -> None:
-    given = {
-        "better": better,
-        "trials": trials,
-        "batch": batch,
-        "stages": stages,
-        "pruner": pruner,
+def _check(**given: Any) -> None:
+    stages = given["stages"]
+    listed = isinstance(stages, Sequence) and all(map(_counts, stages))
+    seed = given["seed"]
+    good = {
+        "metric": isinstance(given["metric"], str) and given["metric"] != "",
+        "better": given["better"] in ("higher", "lower"),
+        "trials": _counts(given["trials"]),
+        "batch": _counts(given["batch"]),
+        "seed": type(seed) is int and 0 <= seed < 2**32,
+        "stages": listed and list(stages) == sorted(set(stages)),
+        "pruner": (given["pruner"] is None) == (not stages),
     }
-    wrong = {
-        "better": better not in ("higher", "lower"),
-        "trials": not _counts(trials),
-        "batch": not _counts(batch),
-        "stages": not all(map(_counts, stages)) or list(stages) != sorted(set(stages)),
-        "pruner": (pruner is None) != (not stages),
+    expected = {
+        "metric": "a name",
+        "better": "higher or lower",
+        "trials": "a whole number from 1 on",
+        "batch": "a whole number from 1 on",
+        "seed": "a whole number from 0 to 4294967295",
+        "stages": "rising numbers of replicates: stages=(3, 6)",
+        "pruner": "both a pruner and stages, or neither",
     }
-    how = {
-        "better": "Say higher or lower.",
-        "trials": "Give a whole number from 1 on.",
-        "batch": "Give a whole number from 1 on.",
-        "stages": "Give rising numbers of replicates: stages=(3, 6).",
-        "pruner": "Give both a pruner and stages, or neither.",
-    }
-    for name, is_wrong in wrong.items():
-        if is_wrong:
-            raise FindspotError(f"The search cannot be with {name}={given[name]!r}.", how=how[name])
+    problems = [
+        Problem(name, f"it is {given[name]!r}", expected=expected[name])
+        for name, is_good in good.items()
+        if not is_good
+    ]
+    if problems:
+        raise CheckFailed("The search", problems)
 
 
 def _counts(value: Any) -> bool:
