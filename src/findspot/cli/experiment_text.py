@@ -199,20 +199,19 @@ def print_experiment(experiment: RecordedExperiment, *, run: int | None) -> None
     if result.recorded_hypotheses:
         typer.echo()
         print_table(
-            ("hypothesis", "metric", "better", "test", "alpha", "correction", "treatments"),
+            ("hypothesis", "better", "test", "alpha", "treatments"),
             (
                 (
                     each.title,
-                    each.metric,
-                    each.better,
+                    each.better if each.title == each.metric else f"{each.metric} {each.better}",
                     each.plain()["test"][:20],
-                    each.alpha,
-                    each.correction,
+                    f"{each.alpha:g} ({each.correction})",
                     ", ".join(each.treatments or ("all",)),
                 )
                 for each in result.recorded_hypotheses
             ),
             empty="",
+            whole=("better", "test", "alpha"),
         )
     for registration in experiment.registrations:
         typer.echo(
