@@ -104,7 +104,7 @@ def test_an_experiment_is_run_shown_and_listed(findspot: Command, file: Path) ->
     assert re.search(r"more +gain=1\.0", shown)
     assert re.search(r"1 +finished +\d+s ago +18/18", shown)
     assert "Registered 20" in shown
-    assert re.search(r"accuracy +higher +paired_permutation +0\.05 \(holm\) +all", shown)
+    assert re.search(r"accuracy +higher +t +0\.05 \(holm\) +all", shown)
     document = findspot("experiment", "show", "compare", "--run", "1", "--json").document()
     assert document["runs"][0]["cells"] == {"total": 18, "finished": 18, "failed": 0}
     assert [each["metric"] for each in document["hypotheses"]] == ["accuracy"]

@@ -24,7 +24,7 @@ from findspot.cli.printing import (
 if TYPE_CHECKING:
     from findspot.artifacts.version import ArtifactVersion
     from findspot.engine.jobs import Job
-    from findspot.experiments.hypotheses import Verdict
+    from findspot.experiments.hypotheses import Hypothesis, Verdict
     from findspot.experiments.recorded import RecordedExperiment
     from findspot.experiments.results import Result
 
@@ -204,7 +204,7 @@ def print_experiment(experiment: RecordedExperiment, *, run: int | None) -> None
                 (
                     each.title,
                     each.better if each.title == each.metric else f"{each.metric} {each.better}",
-                    each.plain()["test"][:20],
+                    _test(each),
                     f"{each.alpha:g} ({each.correction})",
                     ", ".join(each.treatments or ("all",)),
                 )
@@ -217,6 +217,13 @@ def print_experiment(experiment: RecordedExperiment, *, run: int | None) -> None
         typer.echo(
             f"Registered {registration.time.astimezone():%Y-%m-%d %H:%M:%S} as {registration.uri}"
         )
+
+
+def _test(hypothesis: Hypothesis) -> str:
+    """A test by its name, or that it is a function; of one that is, records have the digest."""
+    said: str = hypothesis.plain()["test"]
+    kind, colon, digest = said.partition(":")
+    return f"function {digest[:8]}" if colon else kind
 
 
 def _values(values: Mapping[str, Any]) -> str:
