@@ -86,10 +86,12 @@ def test_a_handler_of_interrupts_is_left_alone(ws: Workspace) -> None:
         raiser = threading.Timer(0.3, lambda: signal.raise_signal(signal.SIGINT))
         raiser.start()
         assert long.run(seconds=0.6).status == "finished"
+        raiser.join()
         assert signal.getsignal(signal.SIGINT) is handler
         timer = threading.Timer(0.5, lambda: first_running(ws).cancel())
         timer.start()
         assert long.run(seconds=3600.0).status == "cancelled"
+        timer.join()
     finally:
         signal.signal(signal.SIGINT, before)
     assert heard == [signal.SIGINT]
