@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -260,6 +261,15 @@ def test_an_item_may_be_an_artifact_that_is_named(ws: Workspace) -> None:
     ws.delete_artifact("numbers")
     with pytest.raises(NotFound):
         experiment().run(strategy="resume")
+
+
+def test_items_that_cannot_be_saved_are_all_named_and_none_is_saved(ws: Workspace) -> None:
+    items = [{1, 2}, threading.Lock(), 3, threading.Lock()]
+    with pytest.raises(CheckFailed) as caught:
+        Experiment(name="locked", datasource=items, pipeline=[total]).run()
+    paths = [problem.path for problem in caught.value.problems]
+    assert paths == ["datasource[1]", "datasource[3]"]
+    assert list(ws.list_artifacts(name="locked/*")) == []
 
 
 def test_what_is_asked_before_any_run_makes_no_workspace(

@@ -70,27 +70,42 @@ class ListSource:
         return item.load() if isinstance(item, ArtifactVersion) else copy.deepcopy(item)
 
     def data(self, space: ArtifactSpace, project: str, name: str) -> list[Datum]:
-        """The items; what is not plain is saved, where it is not the newest version already."""
-        return [
-            self._datum(space, project, f"{name}/data/{index}", _found(space, project, item))
-            for index, item in enumerate(self.items)
-        ]
+        """The items; what is not plain is saved, where it is not the newest version already.
 
-    @staticmethod
-    def _datum(space: ArtifactSpace, project: str, key: str, item: Any) -> Datum:
+        Raises:
+            CheckFailed: lists the items that cannot be saved; none is then.
+        """
         from findspot.artifacts.version import ArtifactVersion
         from findspot.catalog.protocol import Batch
 
-        if isinstance(item, ArtifactVersion):
-            return Datum(item.digest, version=item)
-        if is_plain(item):
-            return Datum(hash_bytes(canonical_json(item)), value=item)
-        new = space.prepare(item, key, project=project)
-        newest = space.catalog.find_version(project, key)
-        if newest is None or newest.digest != new.record.digest:
-            space.catalog.write(Batch(versions=[new]))
-            newest = new.record
-        return Datum(newest.digest, version=ArtifactVersion(space, newest, new.files))
+        found: list[Datum] = []
+        problems: list[Problem] = []
+        batch = Batch()
+        for index, given in enumerate(self.items):
+            item = _found(space, project, given)
+            if isinstance(item, ArtifactVersion):
+                found.append(Datum(item.digest, version=item))
+                continue
+            if is_plain(item):
+                found.append(Datum(hash_bytes(canonical_json(item)), value=item))
+                continue
+            key = f"{name}/data/{index}"
+            try:
+                new = space.prepare(item, key, project=project)
+            except FindspotError as error:
+                problems.append(Problem(f"datasource[{index}]", error.what, hint=error.how or ""))
+                continue
+            newest = space.catalog.find_version(project, key)
+            if newest is None or newest.digest != new.record.digest:
+                batch.versions.append(new)
+                newest = new.record
+            version = ArtifactVersion(space, newest, new.files)
+            found.append(Datum(newest.digest, version=version))
+        if problems:
+            raise CheckFailed(f"The data of the experiment {name!r}", problems)
+        if batch:
+            space.catalog.write(batch)
+        return found
 
 
 def _found(space: ArtifactSpace, project: str, item: Any) -> Any:
