@@ -86,12 +86,12 @@ def test_extra_memory_is_what_a_block_needs_at_its_peak() -> None:
     with extra_memory() as nothing:
         pass
     with extra_memory() as much:
-        held = bytearray(b"x") * (64 << 20)
+        held = bytearray(b"x") * (256 << 20)  # far more than the system may take back meanwhile
         del held
     assert nothing.peak_mib is not None
     assert much.peak_mib is not None
-    assert nothing.peak_mib < 16
-    assert 60 < much.peak_mib < 160
+    assert nothing.peak_mib < 64
+    assert 200 < much.peak_mib < 400
 
 
 PEER = """
