@@ -26,6 +26,8 @@ _OWN = {
     # Off: Ray keeps to the loopback address, as it does elsewhere than on Linux. It is read when
     # Ray is imported, so a process that imported Ray before has chosen for itself.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    # Seconds until Ray has started: 30 are too few on a busy machine.
+    "RAY_gcs_server_port_wait_time_s": "120",
 }
 
 OBJECTS = 100 * 2**20
