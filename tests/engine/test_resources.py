@@ -105,6 +105,7 @@ def test_what_can_never_fit_is_refused_before_there_is_a_job(ws: Workspace, exec
         impossible.run(executor=executor, workers=1)
     assert [problem.path for problem in caught.value.problems] == ["$.graph.greedy"]
     assert ws.list_jobs() == []
+    assert list(ws.catalog.snapshots("entrypoint", "default")) == []
 
 
 def test_an_executor_says_what_it_has(ws: Workspace) -> None:

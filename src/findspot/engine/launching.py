@@ -46,7 +46,7 @@ from findspot.engine.logged.publishing import (
 from findspot.engine.plans import Plan
 from findspot.engine.process import this_process
 from findspot.engine.recorder import Recorder
-from findspot.engine.resources.budgets import check_needs
+from findspot.engine.resources.budgets import check_needs, needs_of
 from findspot.engine.runner import OnMade, Runner, RunOptions
 from findspot.engine.targets.choosing import Chosen, choose, recalled
 
@@ -128,6 +128,26 @@ def choose_values(
     if options.artifact_path is not None:
         checked(options.artifact_path)
     return choose(space, graph, values, project)
+
+
+def check_supply(space: ArtifactSpace, plan: Plan, options: JobOptions) -> None:
+    """Whether the job's executor has what each step asks for: for `launch`, as `choose_values`.
+
+    Raises:
+        CheckFailed: lists every task that asks for more.
+        ExecutorLibraryMissing, ExecutorUnavailable: it cannot be asked.
+    """
+    if not needs_of(plan):
+        return
+
+    def nowhere(call: StepCall) -> StepResult:
+        raise AssertionError(f"Only the supply was asked for, not to run {call.step}.")
+
+    workers = space.settings.workers if options.workers is None else options.workers
+    pool = make_executor(options.executor or space.settings.executor, workers, space, nowhere)
+    with ExitStack() as unused:
+        unused.push(pool)
+        check_needs(plan, pool)
 
 
 def launch(

@@ -142,7 +142,7 @@ class Pipeline(Generic[P, R]):
             KeyboardInterrupt: after the job was recorded as interrupted.
         """
         from findspot.artifacts.current import current_space
-        from findspot.engine.launching import JobOptions, choose_values, launch
+        from findspot.engine.launching import JobOptions, check_supply, choose_values, launch
         from findspot.engine.targets.choosing import Chosen
         from findspot.engine.targets.entrypoints import python_snapshot
 
@@ -162,6 +162,7 @@ class Pipeline(Generic[P, R]):
         if snapshot is None:
             # What is refused leaves nothing, no snapshot either.
             taken = choose_values(space, plan.graph, given, chosen)
+            check_supply(space, plan, chosen)
             snapshot = python_snapshot(space, plan.graph, self.target, project)
             self._snapshots[place] = snapshot
         return launch(space, plan, taken, chosen, entrypoint=snapshot, file=self.file)
