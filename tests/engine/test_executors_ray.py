@@ -95,3 +95,22 @@ def test_clusters_by_connection_and_by_address(ws: Workspace) -> None:
         assert owner.stdin is not None
         owner.stdin.close()
     assert {job.record.options["executor"] for job in ws.list_jobs()} == {"ray:", f"ray:{address}"}
+
+
+def test_an_address_at_which_nobody_listens_is_refused_soon(ws: Workspace) -> None:
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import sample_tasks\n"
+        "sample_tasks.pids.run(executor='ray:127.0.0.1:9')"
+    )
+    tests = str(Path(sample_tasks.__file__).parent)
+    ran = subprocess.run(
+        [sys.executable, "-c", script, tests],
+        cwd=ws.folder.parent,
+        capture_output=True,
+        text=True,
+        timeout=120,  # Ray itself tries for many minutes
+        check=False,
+    )
+    assert "no Ray cluster answers at 127.0.0.1:9" in ran.stderr
+    assert ws.list_jobs() == []

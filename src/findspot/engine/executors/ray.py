@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -202,8 +203,9 @@ def _session(name: str, address: str | None, workers: int) -> _Session:
             )
         return _Session(True, environ)
     try:
+        _knock(address)
         ray.init(address=address, **quiet)
-    except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise ExecutorUnavailable(
             name,
             f"no Ray cluster answers at {address} ({error}).",
@@ -211,6 +213,13 @@ def _session(name: str, address: str | None, workers: int) -> _Session:
             "with tokens set RAY_AUTH_MODE=token here too, with the token in ~/.ray/auth_token.",
         ) from error
     return _Session(True, environ)
+
+
+def _knock(address: str) -> None:
+    """Raise `OSError` where nobody listens at ``host:port``: Ray itself tries for many minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
 def _close(session: _Session) -> None:
