@@ -238,7 +238,8 @@ class TestPipelines:
         self, ws: Workspace
     ) -> None:
         sample_tasks.chain.run()
-        wrong: dict[str, Any] = {"workers": -1, "seed": "a", "labels": 3, "on_success": "mail"}
+        wrong: dict[str, Any] = {"workers": -1, "seed": "a", "cache": "maybe", "labels": 3}
+        wrong["on_success"] = "mail"
         with pytest.raises(CheckFailed) as caught:
             sample_tasks.chain.run(**wrong)
         assert [problem.path for problem in caught.value.problems] == list(wrong)

@@ -255,6 +255,12 @@ def check_options(options: JobOptions) -> None:
         problems.append(Problem("workers", text, expected="a whole number from 0 on"))
     if given["seed"] is not None and type(given["seed"]) is not int:
         problems.append(Problem("seed", f"it is {given['seed']!r}", expected="a whole number"))
+    try:
+        _ = options.cache_mode
+    except FindspotError:
+        text = f"it is {options.cache!r}"
+        expected = 'True ("on"), False ("refresh") or "off"'
+        problems.append(Problem("cache", text, expected=expected))
     if not isinstance(given["labels"], Mapping):
         text = f"it is {given['labels']!r}"
         problems.append(Problem("labels", text, expected="a mapping of names to texts"))
