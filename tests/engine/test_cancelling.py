@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import sample_tasks
-from findspot import Job, Workspace, get_job, pipeline, task
+from findspot import Job, Workspace, current_job, get_job, pipeline, task
 from findspot.engine.errors import CannotCancel
 
 
@@ -112,6 +112,33 @@ def test_a_job_in_a_thread_is_stopped_at_its_next_instruction(ws: Workspace) -> 
     ws.list_jobs(status="running")[0].cancel()
     thread.join(120)
     assert [job.status for job in ended] == ["cancelled"]
+
+
+def test_a_job_that_says_something_all_the_time_is_stopped(ws: Workspace) -> None:
+    """There is always something to write for the thread that looks for the cancellation."""
+
+    @task
+    def talk() -> int:
+        for number in range(6000):
+            current_job().log_metric("n", number)
+            time.sleep(0.01)
+        return number
+
+    @pipeline
+    def talking() -> Any:
+        return {"said": talk()}
+
+    def stop() -> None:
+        end = time.monotonic() + 120
+        while not ws.list_jobs(status="running") and time.monotonic() < end:
+            time.sleep(0.02)
+        ws.list_jobs(status="running")[0].cancel()
+
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    job = talking.run(executor="inline")
+    stopper.join()
+    assert (job.status, job.steps["talk"].status) == ("cancelled", "interrupted")
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from time import monotonic
 from types import TracebackType
 
 from findspot.catalog.protocol import Batch, Catalog, NewVersion
@@ -173,15 +174,17 @@ class Recorder:
                 self._thread.start()
 
     def _run(self) -> None:
+        due = monotonic() + TICK
         while not self._closing.is_set():
-            stirred = self._wake.wait(None if self._tick is None else TICK)
+            stirred = self._wake.wait(None if self._tick is None else max(0.0, due - monotonic()))
             try:
-                if not stirred:
-                    if self._tick is not None:
-                        self._tick()
-                elif self._closing.wait(INTERVAL):
-                    return
-                else:
+                # Also where there is always something to write.
+                if self._tick is not None and monotonic() >= due:
+                    due = monotonic() + TICK
+                    self._tick()
+                if stirred:
+                    if self._closing.wait(INTERVAL):
+                        return
                     self.flush()
             except BaseException as error:
                 self._error = error
