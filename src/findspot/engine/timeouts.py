@@ -48,14 +48,17 @@ def _by_signal(step: str, seconds: float) -> Iterator[None]:
             raise _TimeUp
 
     before = signal.signal(signal.SIGALRM, ring)
-    remaining, interval = signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
+    remaining = interval = 0.0
     try:
-        yield
-        over = True
+        try:
+            remaining, interval = signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
+            yield
+        finally:
+            over = True  # at once: it may ring again at every instruction from here on
     except _TimeUp as up:
+        over = True
         raise _told(up, step, seconds) from None
     finally:
-        over = True
         signal.setitimer(signal.ITIMER_REAL, remaining, interval)
         signal.signal(signal.SIGALRM, before)
     if rung:
@@ -89,6 +92,8 @@ def _by_thread(step: str, seconds: float) -> Iterator[None]:
             with lock:
                 ended.set()
     except _TimeUp as up:
+        with lock:
+            ended.set()  # it may have rung just before it was
         raise _told(up, step, seconds) from None
     if rung:
         raise StepTimeout(step, seconds)
