@@ -46,7 +46,7 @@ from findspot.engine.logged.publishing import (
 from findspot.engine.plans import Plan
 from findspot.engine.process import this_process
 from findspot.engine.recorder import Recorder
-from findspot.engine.resources.budgets import check_needs, needs_of
+from findspot.engine.resources.budgets import check_needs
 from findspot.engine.runner import OnMade, Runner, RunOptions
 from findspot.engine.targets.choosing import Chosen, choose, recalled
 
@@ -131,22 +131,20 @@ def choose_values(
 
 
 def check_supply(space: ArtifactSpace, plan: Plan, options: JobOptions) -> None:
-    """Whether the job's executor has what each step asks for: for `launch`, as `choose_values`.
+    """Whether the job's executor is there and has what each step asks for: for `launch`, as
+    `choose_values`. No worker is started; a connection to a cluster is kept for the job.
 
     Raises:
         CheckFailed: lists every task that asks for more.
-        ExecutorLibraryMissing, ExecutorUnavailable: it cannot be asked.
+        UnknownExecutor, ExecutorLibraryMissing, ExecutorUnavailable
     """
-    if not needs_of(plan):
-        return
 
     def nowhere(call: StepCall) -> StepResult:
         raise AssertionError(f"Only the supply was asked for, not to run {call.step}.")
 
-    workers = space.settings.workers if options.workers is None else options.workers
-    pool = make_executor(options.executor or space.settings.executor, workers, space, nowhere)
-    with ExitStack() as unused:
-        unused.push(pool)
+    settings = space.settings
+    workers = settings.workers if options.workers is None else options.workers
+    with make_executor(options.executor or settings.executor, workers, space, nowhere) as pool:
         check_needs(plan, pool)
 
 
@@ -273,26 +271,6 @@ def check_options(options: JobOptions) -> None:
         raise CheckFailed("The options of the job", problems)
     if options.executor is not None:
         check_executor(options.executor)
-
-
-def check_place(
-    space: ArtifactSpace, plan: Plan, executor: str | Any | None, workers: int | None
-) -> None:
-    """Refuse a plan that the executor can never run, before anything is recorded that its job
-    needs. No worker is started; a connection to a cluster is kept for the job.
-
-    Raises:
-        CheckFailed: a step asks for more than the executor has.
-        UnknownExecutor, ExecutorLibraryMissing, ExecutorUnavailable
-    """
-    settings = space.settings
-    workers = settings.workers if workers is None else workers
-    with make_executor(executor or settings.executor, workers, space, _never) as pool:
-        check_needs(plan, pool)
-
-
-def _never(call: StepCall) -> StepResult:
-    raise AssertionError(f"{call.step} is not to run here")
 
 
 def _repeat(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from findspot.core.ids import new_uid
 from findspot.core.records import Snapshot, StepRecord, document_digest, now
 from findspot.engine.executors import check_executor, stays_here
-from findspot.engine.launching import JobOptions, check_place, launch
+from findspot.engine.launching import JobOptions, check_supply, launch
 from findspot.engine.logged.publishing import OF_A_CELL, path_of_job, values_of
 from findspot.engine.targets.choosing import choose
 from findspot.experiments.alone import alone
@@ -75,7 +75,7 @@ class Running:
         # Where there may be nothing to run, it need not be possible.
         at_once = self.strategy == "rerun" or not space.exists
         if at_once:
-            self._check_place()
+            self._check_supply()
         if self.register:
             register(space, self.project, design, self.experiment.hypotheses)
         grid = Grid.of(space, self.project, design, self.strategy)
@@ -89,7 +89,7 @@ class Running:
             run = found.before
             if found.cells or run is None:
                 if not at_once:
-                    self._check_place()
+                    self._check_supply()
                 number = self._number() if run is None else run.number
                 run = self._launch(number, found, len(grid.cells))
                 write_index(space, self.project, design.name, run)
@@ -116,11 +116,12 @@ class Running:
             )
         return result
 
-    def _check_place(self) -> None:
+    def _check_supply(self) -> None:
         """Refuse what can never run, before anything is recorded of it: the number of a run too."""
         design = self.design
         cells = [(design.cell(condition, 0, Datum()), Datum()) for condition in design.conditions]
-        check_place(self.space, plan_cells(design, cells, {}), self.executor, self.workers)
+        options = JobOptions(executor=self.executor, workers=self.workers)
+        check_supply(self.space, plan_cells(design, cells, {}), options)
 
     def _tell_start(self, grid: Grid, found: Missing) -> None:
         if self.progress is None:
