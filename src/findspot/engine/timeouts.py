@@ -6,8 +6,9 @@ import ctypes
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
+from typing import Any
 
 from findspot.engine.errors import StepTimeout
 
@@ -19,8 +20,7 @@ class _TimeUp(BaseException):
     """Not an `Exception`, so that a task's own ``except Exception`` does not swallow it."""
 
 
-@contextmanager
-def deadline(step: str, seconds: float | None) -> Iterator[None]:
+def deadline(step: str, seconds: float | None) -> AbstractContextManager[None]:
     """Raise `StepTimeout` in the block once ``seconds`` have passed; None: never.
 
     In the main thread a timer signal interrupts even a blocking system call. Elsewhere the
@@ -28,41 +28,51 @@ def deadline(step: str, seconds: float | None) -> Iterator[None]:
     comes back. Code that swallows it is interrupted again, and what it returns does not count.
     """
     if seconds is None:
-        yield
-    elif threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
-        with _by_signal(step, seconds):
-            yield
-    else:
-        with _by_thread(step, seconds):
-            yield
+        return nullcontext()
+    if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
+        return _BySignal(step, seconds)
+    return _by_thread(step, seconds)
 
 
-@contextmanager
-def _by_signal(step: str, seconds: float) -> Iterator[None]:
-    rung = over = False
+class _BySignal:
+    """By hand, since between the block and a generator's own lines there would be others."""
 
-    def ring(number: int, frame: FrameType | None) -> None:
-        nonlocal rung
-        if not over:
-            rung = True
-            raise _TimeUp
+    def __init__(self, step: str, seconds: float) -> None:
+        self._step, self._seconds = step, seconds
+        self._rung = False
+        self._before: Any = None
+        self._remaining = (0.0, 0.0)
 
-    before = signal.signal(signal.SIGALRM, ring)
-    remaining = interval = 0.0
-    try:
-        try:
-            remaining, interval = signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
-            yield
-        finally:
-            over = True  # at once: it may ring again at every instruction from here on
-    except _TimeUp as up:
-        over = True
-        raise _told(up, step, seconds) from None
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, remaining, interval)
-        signal.signal(signal.SIGALRM, before)
-    if rung:
-        raise StepTimeout(step, seconds)
+    def __enter__(self) -> None:
+        self._before = signal.signal(signal.SIGALRM, self._ring)
+        self._remaining = signal.setitimer(signal.ITIMER_REAL, self._seconds, AGAIN)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, self._before)
+        if self._remaining[0]:
+            signal.setitimer(signal.ITIMER_REAL, *self._remaining)
+        if isinstance(error, _TimeUp):
+            raise _told(error, self._step, self._seconds) from None
+        if self._rung and error is None:
+            raise StepTimeout(self._step, self._seconds)
+
+    def _ring(self, number: int, frame: FrameType | None) -> None:
+        self._rung = True
+        while frame is not None:
+            if frame.f_code is _ENTERS:
+                # The block begins only now: once more, soon.
+                signal.setitimer(signal.ITIMER_REAL, 0.001, AGAIN)
+                return
+            if frame.f_code is _EXITS:
+                return  # it has ended already
+            frame = frame.f_back
+        raise _TimeUp
+
+
+_ENTERS, _EXITS = _BySignal.__enter__.__code__, _BySignal.__exit__.__code__
 
 
 @contextmanager
