@@ -290,6 +290,24 @@ def test_missing_runs_and_metrics_are_said(findspot: Command, file: Path) -> Non
     assert "'compare'" in findspot("experiment", "show", "compar").err
 
 
+def test_after_a_cancel_it_says_how_to_go_on(findspot: Command, tmp_path: Path) -> None:
+    (tmp_path / "stopped.py").write_text(
+        "import time\n"
+        "from findspot import Experiment, list_jobs\n\n\n"
+        "def stop(ctx):\n"
+        "    if not ctx.replicate:\n"
+        "        return\n"
+        "    list_jobs(status='running')[0].cancel()\n"
+        "    time.sleep(60)\n\n\n"
+        "stopped = Experiment(name='stopped', pipeline=[stop], replicates=3)\n"
+    )
+    findspot("init")
+    ended = findspot("experiment", "run", "stopped.py")
+    assert ended.code == 1
+    assert "incomplete" in ended.out
+    assert ended.err.endswith("Go on: findspot experiment resume stopped.py\n")
+
+
 @pytest.mark.slow
 def test_a_terminal_shows_bars_and_an_interrupted_run_is_resumed(file: Path) -> None:
     folder = file.parent

@@ -201,6 +201,8 @@ def _run(
         note(f"Go on: findspot experiment resume {target}")
         raise typer.Exit(130) from None
     _show(result, plots=plots, as_json=as_json)
+    if result.status == "incomplete":  # somebody cancelled its job
+        note(f"Go on: findspot experiment resume {target}")
     if result.status != "finished":
         raise typer.Exit(1)
 
