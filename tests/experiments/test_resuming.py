@@ -13,7 +13,9 @@ import pytest
 
 from experiment_pieces import DATA, counted, counts, numbers, ran, scale, total
 from findspot import CachePolicy, FindspotError, Workspace, load_artifact, task
+from findspot.catalog.sql_catalog import SqlCatalog
 from findspot.core.records import JobUpdate, now
+from findspot.experiments import run_index
 from findspot.experiments.artifact import Artifact
 from findspot.experiments.context import CellContext
 from findspot.experiments.errors import BeingRun, NoRun
@@ -321,6 +323,26 @@ def test_what_users_save_under_its_names_does_not_matter(
     assert counted(tmp_path, replicates=2).run(strategy="resume").ran == 0
     assert counted(tmp_path).run(strategy="resume").ran == 2
     assert counted(tmp_path).run().run == first.run + 2
+
+
+def test_a_run_of_many_cells_is_read_from_their_list(
+    ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted(tmp_path, replicates=2).run()
+    assert not ws.list_artifacts(name="counted/cells")
+    recorded = counted(tmp_path, replicates=2).result().cells
+    few = len(recorded)
+    monkeypatch.setattr(run_index, "FEWEST", few + 1)
+    counted(tmp_path).run(strategy="fill")
+    assert len(ws.list_artifacts(name="counted/cells")) == 1
+    whole = counted(tmp_path).result()
+    assert {place: whole.cells[place] for place in recorded} == recorded
+    assert len(whole.cells) > few
+    with monkeypatch.context() as patched:
+        patched.setattr(SqlCatalog, "steps", None)  # they are not asked for
+        assert counted(tmp_path).result().cells == whole.cells
+    assert ws.delete_artifact("counted/cells")
+    assert counted(tmp_path).result().cells == whole.cells
 
 
 def test_options_that_cannot_be_take_no_number(ws: Workspace, tmp_path: Path) -> None:

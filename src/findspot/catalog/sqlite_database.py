@@ -19,6 +19,8 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,9 @@ CHECKPOINT_WRITES = 512
 time costs flushes of the disk, which many small writes share."""
 CHECKPOINT_PAGES = 16_000
 """And at once after so many pages (64 MB), which only large batches reach."""
+_TOGETHER = (64, 8)
+"""So many rows are written by one statement: between statements, this thread waits for its turn to
+run Python, 5 ms each time where another thread computes, and all other writers wait for it."""
 _FORK_PATIENCE = 5.0
 """Seconds that a fork waits for the statements of other threads."""
 
@@ -66,16 +71,32 @@ class SqliteSession(OneRow):
         return self._execute(sql, params).rowcount
 
     def many(self, sql: str, params: Sequence[Sequence[Any]]) -> None:
-        if len(params) == 1:
-            self._execute(sql, params[0])
-        elif params:
-            self._executemany(sql, params)
+        done = 0
+        for count in _TOGETHER if len(params) >= _TOGETHER[-1] else ():
+            text = _of_rows(sql, count)
+            while text and len(params) - done >= count:
+                self._execute(text, [*chain.from_iterable(params[done : done + count])])
+                done += count
+        if len(params) - done == 1:
+            self._execute(sql, params[done])
+        elif len(params) > done:
+            self._executemany(sql, params[done:])
 
     def lock(self, name: str) -> None:
         """Nothing to do: a transaction that writes has the whole database for itself."""
 
     def lock_deletion(self) -> None:
         """Nothing to do, as for `lock`."""
+
+
+@lru_cache(maxsize=64)
+def _of_rows(sql: str, count: int) -> str:
+    """An INSERT of one row as one of several; "" for other statements."""
+    head, values, rest = sql.partition(" VALUES ")
+    row, end, rest = rest.partition(")")
+    if not (head.startswith("INSERT") and row and set(row) <= set("(?,")):
+        return ""
+    return f"{head}{values}{','.join([row + end] * count)}{rest}"
 
 
 class SqliteDatabase(OwnTransactions):

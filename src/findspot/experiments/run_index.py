@@ -1,8 +1,8 @@
 """A list of a run's cells in one document, beside the steps' records that it is made of.
 
 Reading the records of thousands of steps takes seconds, reading this takes milliseconds. It is an
-artifact, ``<experiment>/cells``, written when a run has ended, and counts only as long as the run
-has exactly the jobs that it names, all of them ended; else the records are read.
+artifact, ``<experiment>/cells``, written when a run of many cells has ended, and counts only as
+long as the run has exactly the jobs that it names, all of them ended; else the records are read.
 """
 
 from __future__ import annotations
@@ -19,11 +19,15 @@ if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
 
 KEY = "cells"
+FEWEST = 1000
+"""Cells of a run from which on the list is written: to read fewer records takes no longer."""
 FORMAT = 2
 
 
 def write_index(space: ArtifactSpace, project: str, experiment: str, run: Run) -> None:
-    """Save the list of a run that has ended."""
+    """Save the list of a run that has ended, if it is long enough to be worth it."""
+    if len(run.cells) < FEWEST:
+        return
     document = {
         "format": FORMAT,
         "run": run.number,

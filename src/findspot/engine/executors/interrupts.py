@@ -9,6 +9,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from multiprocessing import resource_tracker
 from types import FrameType
 
@@ -26,13 +27,18 @@ def held_back() -> Iterator[None]:
         if not _MASKS:
             yield
             return
-        # It is started with the first worker, and up to Python 3.13 takes the mask off when it is.
-        resource_tracker.ensure_running()
+        _start_tracker()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             yield
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@cache
+def _start_tracker() -> None:
+    """It is started with the first worker, and up to Python 3.13 takes the mask off when it is."""
+    resource_tracker.ensure_running()
 
 
 @contextmanager
