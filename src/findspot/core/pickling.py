@@ -24,6 +24,7 @@ def quick_to_pickle(cls: type[T]) -> type[T]:
     True
     """
     names = [field.name for field in fields(cls)]  # type: ignore[arg-type]
+    count = len(names)
     get = attrgetter(*names)
     setters = [getattr(cls, name).__set__ for name in names]  # slots, perhaps of a base
 
@@ -32,10 +33,12 @@ def quick_to_pickle(cls: type[T]) -> type[T]:
         return found
 
     def restore(self: T, state: Sequence[Any]) -> None:
-        for put, value in zip(setters, state, strict=True):
+        if len(state) != count:
+            raise ValueError(f"a {cls.__name__} has {count} fields, not {len(state)}")
+        for put, value in zip(setters, state, strict=False):  # strict takes twice the time
             put(self, value)
 
-    if len(names) == 1:
+    if count == 1:
         raise TypeError(f"{cls.__name__} has a single field, which makes no sequence")
     cls.__getstate__ = state  # type: ignore[method-assign, assignment]
     cls.__setstate__ = restore  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import SystemRandom
@@ -67,6 +67,7 @@ class SavePlan:
         """Called where the step ran, when all its outputs are in the store, but not recorded."""
 
 
+@quick_to_pickle
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFacts:
     """What every step of a job has in common.
@@ -191,12 +192,13 @@ def perform(
     )
 
 
-@contextmanager
-def _claimed(claim: Claim | None, context: JobContext) -> Iterator[None]:
+def _claimed(claim: Claim | None, context: JobContext) -> AbstractContextManager[None]:
     """What a step holds is what it sees, and exceeding it is told."""
-    if claim is None:
-        yield
-        return
+    return nullcontext() if claim is None else _seeing(claim, context)
+
+
+@contextmanager
+def _seeing(claim: Claim, context: JobContext) -> Iterator[None]:
     with seeing(claim.cards), watched(claim.need.memory, lambda text: context.log(text, "WARNING")):
         yield
 

@@ -28,7 +28,15 @@ from findspot.engine.failures import failure_of
 from findspot.engine.made import Made, element_name, export
 from findspot.engine.plans import Plan
 from findspot.engine.step_order import Item, StepOrder
-from findspot.engine.values import NOT_LOADED, Arguments, Saved, replaced, saved_in
+from findspot.engine.values import (
+    NOT_LOADED,
+    Arguments,
+    Saved,
+    is_constant,
+    light,
+    replaced,
+    saved_in,
+)
 from findspot.graph.spec import Step
 from findspot.graph.task_options import CachePolicy
 
@@ -321,15 +329,19 @@ class Runner:
         spec = self._plan.graph.tasks[step.task]
         saves = self._saves(step)
         source = self._plan.sources[step.task]
-        arguments = Arguments(
-            tuple([replaced(value, self._made.value_of) for value in step.args]),
-            {key: replaced(value, self._made.value_of) for key, value in step.kwargs.items()},
-        )
+        # Most are constants, and that is looked up once.
+        templates = [*step.args, *step.kwargs.values()]
+        constant = [is_constant(value) for value in templates]
+        values = [
+            value if fixed else replaced(value, self._made.value_of)
+            for value, fixed in zip(templates, constant, strict=True)
+        ]
+        arguments = _arguments(step, values)
         named = named_arguments(spec, arguments)
         inputs: dict[str, str] = {}
         params: dict[str, Any] = {}
-        for place, value in named.items():
-            found = list(saved_in(value, place))
+        for (place, value), fixed in zip(named.items(), constant, strict=True):
+            found = [] if fixed else saved_in(value, place)
             if found:
                 inputs.update({where: saved.record.uid for where, saved in found})
             else:
@@ -408,12 +420,14 @@ class Runner:
         self._tell(record)
         if key is not None and self._options.cache == "on":
             self._singles.begin(key)
+        if inputs:
+            arguments = _arguments(step, [light(value) for value in values])
         return StepCall(
             job=self._job,
             step=step.name,
             spec=spec,
             source=source,
-            arguments=arguments.light() if inputs else arguments,
+            arguments=arguments,
             saves=saves,
             seed=seed,
         )
@@ -548,3 +562,9 @@ class Runner:
     def _tell(self, record: StepRecord) -> None:
         if self._options.on_step is not None:
             self._options.on_step(record)
+
+
+def _arguments(step: Step, values: list[Any]) -> Arguments:
+    """Values in the order of a step's arguments, as these."""
+    count = len(step.args)
+    return Arguments(tuple(values[:count]), dict(zip(step.kwargs, values[count:], strict=True)))

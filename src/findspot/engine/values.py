@@ -72,23 +72,12 @@ class Arguments:
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
 
-    def light(self) -> Arguments:
-        """The same with the values that are at hand in place of what they were saved as."""
-        return Arguments(
-            tuple([replaced(value, _at_hand) for value in self.args]),
-            {name: replaced(value, _at_hand) for name, value in self.kwargs.items()},
-        )
-
     def load(self, space: ArtifactSpace) -> tuple[list[Any], dict[str, Any]]:
         """Every argument as the task's function gets it."""
         return (
             [_loaded(value, space) for value in self.args],
             {name: _loaded(value, space) for name, value in self.kwargs.items()},
         )
-
-
-def _at_hand(leaf: Any) -> Any:
-    return leaf if type(leaf) is not Saved or leaf.value is NOT_LOADED else leaf.value
 
 
 def _loaded(value: Any, space: ArtifactSpace) -> Any:
@@ -122,6 +111,15 @@ def _replaced(template: Any, lookup: Any) -> Any:
     if kind is dict or isinstance(template, Mapping):
         return {key: _replaced(item, lookup) for key, item in template.items()}
     return lookup(template)
+
+
+def light(value: Any) -> Any:
+    """A value with what is at hand in place of what it was saved as."""
+    return replaced(value, _at_hand)
+
+
+def _at_hand(leaf: Any) -> Any:
+    return leaf if type(leaf) is not Saved or leaf.value is NOT_LOADED else leaf.value
 
 
 def saved_in(value: Any, place: str) -> list[tuple[str, Saved]]:

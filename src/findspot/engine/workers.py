@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from findspot.artifacts.space import ArtifactSpace
 from findspot.core.canonical import canonical_json
+from findspot.core.pickling import quick_to_pickle
 from findspot.engine.calls import StepCall, StepResult, perform
 from findspot.engine.capturing.capture import Capture
 from findspot.engine.code.project import adopt_main, main_module
@@ -33,6 +34,7 @@ HEAVY = 4096
 """Length from which texts and bytes travel through the store only."""
 
 
+@quick_to_pickle
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a job's steps feel at home: the same in every process that runs them.

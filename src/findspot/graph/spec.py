@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from findspot.core.pickling import quick_to_pickle
 from findspot.core.types import ANY, UNKNOWN, Type
 
 DEFAULT_OUTPUT = "output"
@@ -45,6 +46,7 @@ class Opaque:
 # which `Ref` and `Opaque` objects may stand at any depth.
 
 
+@quick_to_pickle
 @dataclass(frozen=True, slots=True)
 class InputSpec:
     """One input of a task.
@@ -65,12 +67,14 @@ class InputSpec:
     injected: bool = False
 
 
+@quick_to_pickle
 @dataclass(frozen=True, slots=True)
 class OutputSpec:
     name: str
     type: Type = UNKNOWN
 
 
+@quick_to_pickle
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskSpec:
     """What is known of a task without running it.

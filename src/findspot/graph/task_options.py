@@ -9,8 +9,10 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from findspot.core.errors import CheckFailed, Problem
+from findspot.core.pickling import quick_to_pickle
 
 
+@quick_to_pickle
 @dataclass(frozen=True, slots=True)
 class CachePolicy:
     """When a step may be reused from an earlier job.
@@ -40,6 +42,7 @@ class CachePolicy:
             raise CheckFailed("The cache policy", problems)
 
 
+@quick_to_pickle
 @dataclass(frozen=True, slots=True)
 class TaskOptions:
     """How a task is run.

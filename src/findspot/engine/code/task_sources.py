@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from findspot.core.errors import NotFound
+from findspot.core.pickling import quick_to_pickle
 from findspot.engine.code.fingerprint import Fingerprint, fingerprint
 from findspot.engine.errors import BadTarget, CannotSend
 from findspot.graph.task_options import TaskOptions
@@ -67,6 +68,7 @@ class LiveTask:
         return PickledTask(pickled, self.task.settings)
 
 
+@quick_to_pickle
 @dataclass(frozen=True, slots=True)
 class PickledTask:
     """A function on its way to a worker of the same job."""
