@@ -46,6 +46,7 @@ def test_equal_runs_do_not_differ(ws: Workspace) -> None:
     assert not found
     assert (found.before, found.after, found.equal_outputs) == ("scores@1", "scores@2", 6)
     assert found.render().endswith("Nothing differs but the time they took.")
+    assert "interval]:\n  2 equal\n" in found.render()
     assert [(p.condition, p.difference) for p in found.metrics] == [("baseline", 0), ("more", 0)]
 
 

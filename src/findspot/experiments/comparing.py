@@ -78,7 +78,7 @@ class MetricPair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunComparison:
-    """What differs between two runs, and their means side by side.
+    """What differs between two runs, with all their means.
 
     Args:
         before, after: experiment and run, as ``name@2``.
@@ -129,7 +129,10 @@ class RunComparison:
         lines += section("Code", [line for code in self.code for line in code_lines(code)])
         lines += section("Data", list(_by_condition(self.data)))
         lines += section("Environment", [change_line(change) for change in self.environment])
-        lines += section("Metrics: mean [95 % interval]", [str(pair) for pair in self.metrics])
+        metrics = [str(pair) for pair in self.metrics if pair.difference != 0]
+        if len(metrics) < len(self.metrics):
+            metrics.append(f"{len(self.metrics) - len(metrics)} equal")
+        lines += section("Metrics: mean [95 % interval]", metrics)
         outputs = list(_by_condition(self.outputs))
         if self.equal_outputs:
             outputs.append(f"{self.equal_outputs} equal")
