@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -90,3 +91,19 @@ def test_one_message_and_nothing_left_running(tmp_path: Path, moment: str) -> No
         assert err.splitlines() == ["findspot: interrupted", resume]
         assert recorded.status == "interrupted"
         until(lambda: not of_group(job.pid))
+
+
+IDLE = """
+import os, signal
+from findspot.engine.executors import processes
+processes.KEPT = 3600  # seconds that they would stay
+processes.ProcessPool(2)._seeing_all().submit(int).result()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.slow
+def test_workers_without_a_step_end_with_their_job() -> None:
+    killed = subprocess.Popen([sys.executable, "-c", IDLE], start_new_session=True)
+    assert killed.wait() == -signal.SIGKILL
+    until(lambda: not of_group(killed.pid))

@@ -72,9 +72,8 @@ class SqliteSession(OneRow):
 
     def many(self, sql: str, params: Sequence[Sequence[Any]]) -> None:
         done = 0
-        for count in _TOGETHER if len(params) >= _TOGETHER[-1] else ():
-            text = _of_rows(sql, count)
-            while text and len(params) - done >= count:
+        for count in _TOGETHER:
+            while len(params) - done >= count and (text := _of_rows(sql, count)):
                 self._execute(text, [*chain.from_iterable(params[done : done + count])])
                 done += count
         if len(params) - done == 1:

@@ -21,6 +21,7 @@ from findspot.engine.caching.reusing import Earlier
 from findspot.engine.caching.singles import Singles
 from findspot.engine.caching.step_keys import CacheMode, StepKeys
 from findspot.engine.calls import JobFacts, SavePlan, StepCall, StepResult
+from findspot.engine.code.fingerprint import without_fingerprint
 from findspot.engine.conditions import NoCondition, without_missing
 from findspot.engine.context import CURRENT
 from findspot.engine.elements import Calls, elements_key, take_apart
@@ -394,9 +395,7 @@ class Runner:
         if policy is not None and code.unfingerprintable:
             self._say(
                 step.name,
-                "It is run each time, because its code uses what has no fingerprint: "
-                + ", ".join(code.unfingerprintable[:5])
-                + ". Make that inside of the task, pass it in, or say cache=False.",
+                f"It is run each time, because {without_fingerprint(code.unfingerprintable)}",
                 "WARNING",
             )
         parts["sources"] = self._keys.sources(step.task)

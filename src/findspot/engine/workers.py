@@ -191,12 +191,17 @@ def _settle(place: Place) -> None:
             _set(place.variables)
         _SETTLED.place = place
         if place.parent and not _SETTLED.watched and _started_by(place.parent):
-            _SETTLED.watched = True
-            if os.getppid() != place.parent:
-                os._exit(1)  # it died before this process came to its first step
-            threading.Thread(
-                target=_end_with, args=[place.parent], name="findspot-parent", daemon=True
-            ).start()
+            end_with(place.parent)
+
+
+def end_with(parent: int) -> None:
+    """From now on this process, which a job's process started, does not outlive it."""
+    if _SETTLED.watched:
+        return
+    _SETTLED.watched = True
+    if os.getppid() != parent:
+        os._exit(1)  # it died before
+    threading.Thread(target=_end_with, args=[parent], name="findspot-parent", daemon=True).start()
 
 
 def _started_by(parent: int) -> bool:

@@ -21,8 +21,8 @@ from findspot.core.records import (
     JobUpdate,
     MetricPoint,
     StepRecord,
-    now,
 )
+from findspot.engine.caching.reusing import expired
 
 if TYPE_CHECKING:
     from findspot.artifacts.space import ArtifactSpace
@@ -285,9 +285,7 @@ def older(
     for place, cell in cells.items():
         # One that was reused ended when it was, its artifacts are as old as they are.
         times = [made[uid].created for uid in cell.outputs.values() if uid in made]
-        oldest = min(times, default=cell.ended)
-        # Where the clock was set back since, it is of the future, which says nothing.
-        if oldest is None or abs((now() - oldest).total_seconds()) > seconds:
+        if expired(min(times, default=cell.ended), seconds):
             found.add(place)
     return found
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from findspot.core.records import JobQuery, JobRecord, StepRecord
 from findspot.engine.caching.keys import KEY_PARTS
+from findspot.engine.code.fingerprint import without_fingerprint
 from findspot.engine.errors import NoStep
 from findspot.engine.jobs import get_job
 
@@ -205,13 +206,8 @@ def _step(
         if before.parts.get("code") != step.parts.get("code"):
             compared["code"] = tuple(_code_changes(space, before, step))
     if unfingerprintable:
-        shown = ", ".join(map(str, unfingerprintable[:5]))
-        return said(
-            verdict,
-            f"It runs each time: its code uses what has no fingerprint: {shown}. Make that inside "
-            "of the task, pass it in, or say cache=False.",
-            **compared,
-        )
+        reason = without_fingerprint(unfingerprintable)
+        return said(verdict, f"It runs each time: {reason}", **compared)
     uncached = step.parts.get("uncached")
     if uncached == "job":
         return said(verdict, "The job was run with the cache off.", **compared)

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 _MANY_STEPS = 2
 
 
+def expired(made: datetime | None, seconds: float) -> bool:
+    """Whether what was made then counts no more; what was made nobody knows when does not."""
+    # Where the clock was set back since, it is of the future, which says nothing.
+    return made is None or abs((now() - made).total_seconds()) > seconds
+
+
 class Earlier:
     """The outputs of steps that need not run again.
 
@@ -62,11 +68,9 @@ class Earlier:
         its code loaded by itself is not the same any more."""
         if not entry.complete or any(save.name not in entry.outputs for save in saves):
             return None
-        if policy is not None and policy.expires is not None:
-            oldest = self._oldest(entry)
-            # Where the clock was set back since, they are of the future, which says nothing.
-            if oldest is None or abs((now() - oldest).total_seconds()) > policy.expires:
-                return None
+        limit = None if policy is None else policy.expires
+        if limit is not None and expired(self._oldest(entry), limit):
+            return None
         logged = entry.logged.get("outputs")
         if logged and self.versions(logged) is None:
             return None

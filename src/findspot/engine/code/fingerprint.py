@@ -14,7 +14,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import CellType, FunctionType, ModuleType
 from typing import Any
@@ -39,6 +39,19 @@ from findspot.graph.tasks import Task
 
 _MEMO_LIMIT = 4096
 _ABSENT: Any = object()
+
+
+def without_fingerprint(names: Sequence[str]) -> str:
+    """A sentence on the objects that keep code from being reused, and what to do; some of many.
+
+    >>> without_fingerprint(["study:db"])
+    'its code uses what has no fingerprint: study:db. Make that inside of the task, pass it in, \
+or say cache=False.'
+    """
+    return (
+        f"its code uses what has no fingerprint: {', '.join(names[:5])}. Make that inside of the "
+        "task, pass it in, or say cache=False."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from findspot.engine.executors.interrupts import (
 from findspot.engine.executors.pooled import Outcome
 from findspot.engine.resources.budgets import Claim, Supply
 from findspot.engine.resources.cards import VISIBLE
-from findspot.engine.workers import Place
+from findspot.engine.workers import Place, end_with
 
 KEPT = 60
 """Seconds that idle workers stay, so that the next job finds them started."""
@@ -89,7 +89,8 @@ class ProcessPool:
             self._pool = get_reusable_executor(
                 max_workers=self.workers,
                 timeout=KEPT,
-                initializer=wait_undisturbed,
+                initializer=_begin,
+                initargs=(os.getpid(),),
                 env=_environment(),
             )
         return self._pool
@@ -108,7 +109,8 @@ class ProcessPool:
             found = self._with_cards[cards] = ProcessPoolExecutor(
                 max_workers=min(sharing, self.workers),
                 timeout=KEPT,
-                initializer=wait_undisturbed,
+                initializer=_begin,
+                initargs=(os.getpid(),),
                 env={**_environment(), VISIBLE: ",".join(cards)},
             )
         return found
@@ -117,6 +119,12 @@ class ProcessPool:
         while self._with_cards:
             _, pool = self._with_cards.popitem()
             pool.shutdown(wait=False, kill_workers=True)
+
+
+def _begin(parent: int) -> None:
+    """Make this process a worker, which may wait long for its first step."""
+    wait_undisturbed()
+    end_with(parent)
 
 
 def _environment() -> dict[str, str]:
